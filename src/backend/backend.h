@@ -1,0 +1,101 @@
+/* What a backend is: one table of functions over feature maps in one block of memory.
+ *
+ * The plan (engine/plan.c) lays out every map in an arena, hands each operation to prepare() once
+ * and then calls run() on the prepared steps, in order, for every map of the globe. A backend
+ * owns the arena, its memory layout and its vendor objects; it knows no network, file or host.
+ * Meaning of each operation: ref.c. All backends pass the same op cases (tests/test_backend.c).
+ *
+ * All calls are local. After a failed run() the context stays valid but its arena does not. */
+#ifndef GWF_BACKEND_BACKEND_H
+#define GWF_BACKEND_BACKEND_H
+
+#include <stddef.h>
+
+#include "core/error.h"
+
+/* Channels [first, first + channels) of a map of map_channels x rows x cols that starts at byte
+ * `offset` of the arena. All channel counts are multiples of the backend's channel block; channels
+ * beyond those that the network has are zero before and after every operation that feeds a conv. */
+typedef struct gwf_view {
+    size_t offset;
+    int map_channels, first, channels;
+    int rows, cols;
+} gwf_view;
+
+typedef enum gwf_activation {
+    GWF_IDENTITY,
+    GWF_RELU,
+    GWF_LEAKY_RELU, /* slope 0.01 below zero */
+    GWF_SIGMOID,
+} gwf_activation;
+
+typedef enum gwf_op_kind {
+    GWF_OP_CONV, /* out = activation(weights * in + bias); zeros around in, pad_y and pad_x wide */
+    GWF_OP_POOL, /* out = largest of each 2x2                                                    */
+    GWF_OP_UPSAMPLE, /* out = each value of in in a 2x2 */
+    GWF_OP_GATE, /* out = out * in, in place; with gate_channels 1: in's first channel for all   */
+    GWF_OP_HALO, /* out = in with a border: columns wrap around, rows beyond the edge are zero   */
+} gwf_op_kind;
+
+typedef struct gwf_op {
+    gwf_op_kind kind;
+    gwf_view in, out;
+    int kernel, pad_y, pad_x; /* conv: 1 or 3 */
+    gwf_activation activation;
+    const float
+        *weights;       /* conv: (out.channels, in.channels, kernel, kernel), borrowed by prepare */
+    const float *bias;  /* conv: (out.channels) */
+    int gate_channels;  /* gate: 1, or as many as out */
+    int halo_y, halo_x; /* halo: width of the border on each side */
+} gwf_op;
+
+typedef struct gwf_context gwf_context; /* an open backend */
+typedef struct gwf_step gwf_step;       /* a prepared operation */
+typedef struct gwf_backend gwf_backend;
+
+typedef struct gwf_backend_config {
+    int threads;                /* 0: OMP_NUM_THREADS, else the cores this process may use */
+    const gwf_backend *wrapped; /* guard only: the backend to watch */
+} gwf_backend_config;
+
+struct gwf_backend {
+    const char *name;      /* as in the option: "cpu" */
+    const char *summary;   /* one line for `gwflux info --backends` */
+    const char *precision; /* "fp32" */
+
+    /* BACKEND with the reason when it cannot start here. */
+    gwf_status (*open)(const gwf_backend_config *config, gwf_context **context, gwf_error *err);
+    void (*close)(gwf_context *context); /* NULL is fine; steps are released before */
+    /* "oneDNN 2.6.3, avx512_core, 2 threads"; borrowed. */
+    const char *(*describe)(const gwf_context *context);
+    /* Channel counts of maps and of their parts are rounded up to this. */
+    int (*channel_block)(const gwf_context *context);
+    size_t (*map_bytes)(const gwf_context *context, int channels, int rows, int cols);
+
+    gwf_status (*prepare)(gwf_context *context, const gwf_op *op, gwf_step **step, gwf_error *err);
+    void (*release)(gwf_context *context, gwf_step *step);
+    /* Once, after the last prepare: the arena (and scratch memory) of this size. */
+    gwf_status (*reserve)(gwf_context *context, size_t bytes, gwf_error *err);
+
+    /* values: (channels, rows, cols) float32 on the host. load() fills the view's further channels
+     * with zeros; store() takes the view's first `channels`. */
+    gwf_status (*load)(gwf_context *context, const gwf_view *to, const float *values, int channels,
+                       gwf_error *err);
+    gwf_status (*run)(gwf_context *context, gwf_step *step, gwf_error *err);
+    gwf_status (*store)(gwf_context *context, const gwf_view *from, float *values, int channels,
+                        gwf_error *err);
+};
+
+extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */
+extern const gwf_backend gwf_backend_cpu;   /* oneDNN */
+extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
+
+/* Built backends, fastest first, ending with NULL (guard is not among them). */
+const gwf_backend *const *gwf_backends(void);
+
+/* Open the backend of this name, or for "auto" the first that starts. ARGUMENT for an unknown
+ * name; BACKEND with the reason when it cannot start: a named backend is never replaced. */
+gwf_status gwf_backend_open(const char *name, const gwf_backend_config *config,
+                            const gwf_backend **backend, gwf_context **context, gwf_error *err);
+
+#endif

@@ -1,0 +1,159 @@
+#include "backend/blocked.h"
+
+#include <string.h>
+
+enum { MAX_BLOCK = 16 };
+
+float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view)
+{
+    const size_t plane = (size_t)view->rows * (size_t)view->cols;
+    return b->arena + view->offset / sizeof(float) + plane * (size_t)view->first;
+}
+
+static size_t pixels(const gwf_view *view)
+{
+    return (size_t)view->rows * (size_t)view->cols;
+}
+
+static int blocks(const gwf_blocked *b, const gwf_view *view)
+{
+    return view->channels / b->block;
+}
+
+/* (channels, pixels) <-> one block of pixels x block: a transpose in squares that stay in cache. */
+static void load_block(int block, float *to, const float *from, int channels, size_t n)
+{
+    for (size_t p = 0; p < n; p += MAX_BLOCK) {
+        const size_t width = n - p < MAX_BLOCK ? n - p : MAX_BLOCK;
+        for (int c = 0; c < channels; c++)
+            for (size_t i = 0; i < width; i++)
+                to[(p + i) * (size_t)block + (size_t)c] = from[(size_t)c * n + p + i];
+        for (int c = channels; c < block; c++)
+            for (size_t i = 0; i < width; i++) to[(p + i) * (size_t)block + (size_t)c] = 0;
+    }
+}
+
+static void store_block(int block, float *to, const float *from, int channels, size_t n)
+{
+    for (size_t p = 0; p < n; p += MAX_BLOCK) {
+        const size_t width = n - p < MAX_BLOCK ? n - p : MAX_BLOCK;
+        for (int c = 0; c < channels; c++)
+            for (size_t i = 0; i < width; i++)
+                to[(size_t)c * n + p + i] = from[(p + i) * (size_t)block + (size_t)c];
+    }
+}
+
+/* Channels of block number k that the caller's array has. */
+static int filled(const gwf_blocked *b, int k, int channels)
+{
+    const int left = channels - k * b->block;
+    return left < 0 ? 0 : left < b->block ? left : b->block;
+}
+
+void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, const float *values, int channels)
+{
+    const size_t n = pixels(to), size = n * (size_t)b->block;
+    float *first = gwf_blocked_at(b, to);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int k = 0; k < blocks(b, to); k++)
+        load_block(b->block, first + size * (size_t)k, values + size * (size_t)k,
+                   filled(b, k, channels), n);
+}
+
+void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, float *values, int channels)
+{
+    const size_t n = pixels(from), size = n * (size_t)b->block;
+    const float *first = gwf_blocked_at(b, from);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int k = 0; k < (channels + b->block - 1) / b->block; k++)
+        store_block(b->block, values + size * (size_t)k, first + size * (size_t)k,
+                    filled(b, k, channels), n);
+}
+
+/* The larger one; NaN wins, as in PyTorch. */
+static inline float larger(float x, float y)
+{
+    return x > y || x != x ? x : y;
+}
+
+static void pool_row(int block, float *out, const float *upper, const float *lower, int cols)
+{
+    for (int x = 0; x < cols; x++, upper += 2 * block, lower += 2 * block, out += block)
+        for (int c = 0; c < block; c++)
+            out[c] = larger(larger(upper[c], upper[block + c]), larger(lower[c], lower[block + c]));
+}
+
+void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op)
+{
+    const size_t in_row = (size_t)op->in.cols * (size_t)b->block;
+    const size_t out_row = (size_t)op->out.cols * (size_t)b->block;
+    const float *in = gwf_blocked_at(b, &op->in);
+    float *out = gwf_blocked_at(b, &op->out);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < blocks(b, &op->out) * op->out.rows; r++) {
+        const float *upper = in + 2 * in_row * (size_t)r;
+        pool_row(b->block, out + out_row * (size_t)r, upper, upper + in_row, op->out.cols);
+    }
+}
+
+void gwf_blocked_upsample(const gwf_blocked *b, const gwf_op *op)
+{
+    const size_t block = (size_t)b->block;
+    const size_t in_row = (size_t)op->in.cols * block, out_row = 2 * in_row;
+    const float *in = gwf_blocked_at(b, &op->in);
+    float *out = gwf_blocked_at(b, &op->out);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < blocks(b, &op->in) * op->in.rows; r++) {
+        const float *from = in + in_row * (size_t)r;
+        float *to = out + 2 * out_row * (size_t)r;
+        for (size_t x = 0; x < (size_t)op->in.cols; x++)
+            for (size_t c = 0; c < block; c++)
+                to[2 * x * block + c] = to[(2 * x + 1) * block + c] = from[x * block + c];
+        memcpy(to + out_row, to, out_row * sizeof *to);
+    }
+}
+
+void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op)
+{
+    const size_t n = pixels(&op->out), block = (size_t)b->block;
+    const float *gates = gwf_blocked_at(b, &op->in);
+    float *first = gwf_blocked_at(b, &op->out);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int k = 0; k < blocks(b, &op->out); k++) {
+        float *out = first + n * block * (size_t)k;
+        if (op->gate_channels == 1) {
+            for (size_t p = 0; p < n; p++)
+                for (size_t c = 0; c < block; c++) out[p * block + c] *= gates[p * block];
+        } else {
+            const float *gate = gates + n * block * (size_t)k;
+            for (size_t i = 0; i < n * block; i++) out[i] *= gate[i];
+        }
+    }
+}
+
+/* A row with `halo` columns from the other side at each end. */
+static void wrap_row(float *to, const float *from, size_t row, size_t halo)
+{
+    memcpy(to, from + row - halo, halo * sizeof *to);
+    memcpy(to + halo, from, row * sizeof *to);
+    memcpy(to + halo + row, from, halo * sizeof *to);
+}
+
+void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op)
+{
+    const size_t block = (size_t)b->block;
+    const size_t row = (size_t)op->in.cols * block, halo = (size_t)op->halo_x * block;
+    const size_t wide = row + 2 * halo;
+    const int rows = op->in.rows, high = rows + 2 * op->halo_y;
+    const float *in = gwf_blocked_at(b, &op->in);
+    float *out = gwf_blocked_at(b, &op->out);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < blocks(b, &op->out) * high; r++) {
+        const int k = r / high, y = r % high - op->halo_y;
+        float *to = out + wide * (size_t)r;
+        if (y < 0 || y >= rows)
+            memset(to, 0, wide * sizeof *to);
+        else
+            wrap_row(to, in + row * (size_t)(k * rows + y), row, halo);
+    }
+}

@@ -1,0 +1,26 @@
+/* The small operations of the CPU backend on maps of layout nChw16c or nChw8c: channels in blocks
+ * of 16 (8), so that a pixel's block is one vector. A view is contiguous: parts of a map need no
+ * copy. Threads: an OpenMP team of `threads` for each call; nothing of the caller's settings
+ * changes. */
+#ifndef GWF_BACKEND_BLOCKED_H
+#define GWF_BACKEND_BLOCKED_H
+
+#include "backend/backend.h"
+
+typedef struct gwf_blocked {
+    float *arena;
+    int block; /* 8 or 16 */
+    int threads;
+} gwf_blocked;
+
+/* First value of a view. */
+float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view);
+
+void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, const float *values, int channels);
+void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, float *values, int channels);
+void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op);
+void gwf_blocked_upsample(const gwf_blocked *b, const gwf_op *op);
+void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op);
+void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op);
+
+#endif

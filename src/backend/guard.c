@@ -1,0 +1,204 @@
+/* A backend that watches another one, for tests.
+ *
+ * The arena is NaN before every map, and a step's result is NaN before the step: what the step
+ * leaves out, or reads without anybody having written it, shows. Behind every map stands a row of
+ * known values; a step that writes past its map changes them. Everything goes through the watched
+ * backend's own load and store, so that any memory and layout can be watched. */
+#include "backend/backend.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { CANARY_COLS = 16, PIECE_COLS = 4096 };
+static const float canary_value = 12345.0f;
+
+struct gwf_context {
+    const gwf_backend *inner;
+    gwf_context *context;
+    size_t arena_bytes;
+    bool spoiled;  /* since the last step: further loads leave the arena as it is */
+    float *values; /* as large as the largest result, or a piece of the arena */
+    size_t n_values;
+};
+
+struct gwf_step {
+    gwf_step *inner;
+    gwf_op op;
+};
+
+static int block_of(const gwf_context *g)
+{
+    return g->inner->channel_block(g->context);
+}
+
+static size_t map_bytes(const gwf_context *g, int channels, int rows, int cols)
+{
+    return g->inner->map_bytes(g->context, channels, rows, cols) +
+           g->inner->map_bytes(g->context, block_of(g), 1, CANARY_COLS);
+}
+
+static gwf_view canary_of(const gwf_context *g, const gwf_view *view)
+{
+    const int block = block_of(g);
+    return (gwf_view){
+        .offset = view->offset +
+                  g->inner->map_bytes(g->context, view->map_channels, view->rows, view->cols),
+        .map_channels = block,
+        .channels = block,
+        .rows = 1,
+        .cols = CANARY_COLS,
+    };
+}
+
+static size_t size_of(const gwf_view *view)
+{
+    return (size_t)view->channels * (size_t)view->rows * (size_t)view->cols;
+}
+
+static gwf_status fill(gwf_context *g, const gwf_view *view, float value, gwf_error *err)
+{
+    for (size_t i = 0; i < size_of(view); i++) g->values[i] = value;
+    return g->inner->load(g->context, view, g->values, view->channels, err);
+}
+
+static gwf_status fetch(gwf_context *g, const gwf_view *view, gwf_error *err)
+{
+    return g->inner->store(g->context, view, g->values, view->channels, err);
+}
+
+static gwf_status check_canary(gwf_context *g, const gwf_view *canary, gwf_error *err)
+{
+    GWF_TRY(fetch(g, canary, err));
+    for (size_t i = 0; i < size_of(canary); i++)
+        if (g->values[i] != canary_value)
+            return gwf_fail(err, GWF_ERR_BACKEND, "guard: a step wrote past the end of its map");
+    return GWF_OK;
+}
+
+static gwf_status check_result(gwf_context *g, const gwf_view *view, gwf_error *err)
+{
+    GWF_TRY(fetch(g, view, err));
+    for (size_t i = 0; i < size_of(view); i++)
+        if (isnan(g->values[i]))
+            return gwf_fail(err, GWF_ERR_BACKEND,
+                            "guard: value %zu of a step's result was not written, or made from "
+                            "memory nobody wrote",
+                            i);
+    return GWF_OK;
+}
+
+static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
+{
+    const gwf_view *out = &step->op.out;
+    const gwf_view canary = canary_of(g, out);
+    g->spoiled = false;
+    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, NAN, err));
+    GWF_TRY(fill(g, &canary, canary_value, err));
+    GWF_TRY(g->inner->run(g->context, step->inner, err));
+    GWF_TRY(check_canary(g, &canary, err));
+    return check_result(g, out, err);
+}
+
+/* NaN all over the arena, a piece at a time. */
+static gwf_status spoil(gwf_context *g, gwf_error *err)
+{
+    gwf_view piece = {.map_channels = block_of(g), .channels = block_of(g), .rows = 1};
+    const size_t pixel = g->inner->map_bytes(g->context, piece.channels, 1, 1);
+    for (size_t left = g->arena_bytes / pixel; left > 0; left -= (size_t)piece.cols) {
+        piece.cols = left < PIECE_COLS ? (int)left : PIECE_COLS;
+        GWF_TRY(fill(g, &piece, NAN, err));
+        piece.offset += pixel * (size_t)piece.cols;
+    }
+    return GWF_OK;
+}
+
+static gwf_status load(gwf_context *g, const gwf_view *to, const float *values, int channels,
+                       gwf_error *err)
+{
+    if (!g->spoiled) GWF_TRY(spoil(g, err));
+    g->spoiled = true;
+    return g->inner->load(g->context, to, values, channels, err);
+}
+
+static gwf_status store(gwf_context *g, const gwf_view *from, float *values, int channels,
+                        gwf_error *err)
+{
+    return g->inner->store(g->context, from, values, channels, err);
+}
+
+static gwf_status prepare(gwf_context *g, const gwf_op *op, gwf_step **result, gwf_error *err)
+{
+    gwf_step *step = calloc(1, sizeof *step);
+    if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory for a step");
+    step->op = *op;
+    const gwf_status status = g->inner->prepare(g->context, op, &step->inner, err);
+    if (status != GWF_OK) {
+        free(step);
+        return status;
+    }
+    if (size_of(&op->out) > g->n_values) g->n_values = size_of(&op->out);
+    *result = step;
+    return GWF_OK;
+}
+
+static void release(gwf_context *g, gwf_step *step)
+{
+    if (!step) return;
+    g->inner->release(g->context, step->inner);
+    free(step);
+}
+
+static gwf_status reserve(gwf_context *g, size_t bytes, gwf_error *err)
+{
+    const size_t piece = (size_t)block_of(g) * PIECE_COLS;
+    if (g->n_values < piece) g->n_values = piece;
+    g->values = malloc(g->n_values * sizeof *g->values);
+    if (!g->values) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
+    g->arena_bytes = bytes;
+    return g->inner->reserve(g->context, bytes, err);
+}
+
+static void close_guard(gwf_context *g)
+{
+    if (!g) return;
+    g->inner->close(g->context);
+    free(g->values);
+    free(g);
+}
+
+static gwf_status open_guard(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
+{
+    gwf_context *g = calloc(1, sizeof *g);
+    if (!g) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
+    g->inner = config->wrapped;
+    const gwf_status status = g->inner->open(config, &g->context, err);
+    if (status != GWF_OK) {
+        free(g);
+        return status;
+    }
+    *result = g;
+    return GWF_OK;
+}
+
+static const char *describe(const gwf_context *g)
+{
+    return g->inner->describe(g->context);
+}
+
+const gwf_backend gwf_backend_guard = {
+    .name = "guard",
+    .summary = "watches another backend",
+    .precision = "that of the watched backend",
+    .open = open_guard,
+    .close = close_guard,
+    .describe = describe,
+    .channel_block = block_of,
+    .map_bytes = map_bytes,
+    .prepare = prepare,
+    .release = release,
+    .reserve = reserve,
+    .load = load,
+    .run = run,
+    .store = store,
+};

@@ -1,0 +1,268 @@
+/* The reference backend: what each operation means. Plain loops over (channels, rows, cols)
+ * float32 maps, sums in double. */
+#include "backend/backend.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gwf_context {
+    float *arena;
+};
+
+struct gwf_step {
+    gwf_op op;
+    float *weights, *bias; /* owned copies */
+    double *sums;          /* of one row */
+};
+
+/* First value of channel c of a view. */
+static float *channel(const gwf_context *context, const gwf_view *view, int c)
+{
+    const size_t plane = (size_t)view->rows * (size_t)view->cols;
+    return context->arena + view->offset / sizeof(float) + plane * (size_t)(view->first + c);
+}
+
+static float activate(gwf_activation activation, double x)
+{
+    switch (activation) {
+    case GWF_IDENTITY:
+        break;
+    case GWF_RELU:
+        return (float)(x < 0 ? 0 : x);
+    case GWF_LEAKY_RELU:
+        return (float)(x < 0 ? 0.01 * x : x);
+    case GWF_SIGMOID:
+        return (float)(1 / (1 + exp(-x)));
+    }
+    return (float)x;
+}
+
+/* sum[x] += weight * row[x + shift] wherever x + shift is a column of the row. */
+static void add_shifted(double *sum, int n, double weight, const float *row, int cols, int shift)
+{
+    const int from = shift < 0 ? -shift : 0;
+    const int to = n < cols - shift ? n : cols - shift;
+    for (int x = from; x < to; x++) sum[x] += weight * row[x + shift];
+}
+
+/* The weighted sums around each pixel of row y for one output channel, zeros outside the map. */
+static void convolve_row(const gwf_context *context, const gwf_op *op, const float *weights, int y,
+                         double *sum)
+{
+    const gwf_view *in = &op->in;
+    for (int c = 0; c < in->channels; c++) {
+        const float *plane = channel(context, in, c);
+        for (int ky = 0; ky < op->kernel; ky++) {
+            const int row = y + ky - op->pad_y;
+            const bool inside = row >= 0 && row < in->rows;
+            for (int kx = 0; kx < op->kernel; kx++, weights++)
+                if (inside)
+                    add_shifted(sum, op->out.cols, *weights, plane + row * in->cols, in->cols,
+                                kx - op->pad_x);
+        }
+    }
+}
+
+static void run_conv(const gwf_context *context, const gwf_step *step)
+{
+    const gwf_op *op = &step->op;
+    const size_t filter = (size_t)op->in.channels * (size_t)(op->kernel * op->kernel);
+    for (int k = 0; k < op->out.channels; k++) {
+        float *out = channel(context, &op->out, k);
+        for (int y = 0; y < op->out.rows; y++) {
+            for (int x = 0; x < op->out.cols; x++) step->sums[x] = step->bias[k];
+            convolve_row(context, op, step->weights + filter * (size_t)k, y, step->sums);
+            for (int x = 0; x < op->out.cols; x++) *out++ = activate(op->activation, step->sums[x]);
+        }
+    }
+}
+
+/* The larger one; NaN wins, as in PyTorch. */
+static float larger(float a, float b)
+{
+    return a > b || isnan(a) ? a : b;
+}
+
+static void run_pool(const gwf_context *context, const gwf_op *op)
+{
+    const int cols = op->in.cols;
+    for (int c = 0; c < op->out.channels; c++) {
+        const float *in = channel(context, &op->in, c);
+        float *out = channel(context, &op->out, c);
+        for (int y = 0; y < op->out.rows; y++)
+            for (int x = 0; x < op->out.cols; x++) {
+                const float *corner = in + 2 * y * cols + 2 * x;
+                *out++ =
+                    larger(larger(corner[0], corner[1]), larger(corner[cols], corner[cols + 1]));
+            }
+    }
+}
+
+static void run_upsample(const gwf_context *context, const gwf_op *op)
+{
+    for (int c = 0; c < op->out.channels; c++) {
+        const float *in = channel(context, &op->in, c);
+        float *out = channel(context, &op->out, c);
+        for (int y = 0; y < op->out.rows; y++)
+            for (int x = 0; x < op->out.cols; x++) *out++ = in[y / 2 * op->in.cols + x / 2];
+    }
+}
+
+static void run_gate(const gwf_context *context, const gwf_op *op)
+{
+    const int n = op->out.rows * op->out.cols;
+    for (int c = 0; c < op->out.channels; c++) {
+        const float *gate = channel(context, &op->in, op->gate_channels == 1 ? 0 : c);
+        float *out = channel(context, &op->out, c);
+        for (int i = 0; i < n; i++) out[i] *= gate[i];
+    }
+}
+
+static void run_halo(const gwf_context *context, const gwf_op *op)
+{
+    const int rows = op->in.rows, cols = op->in.cols;
+    for (int c = 0; c < op->out.channels; c++) {
+        const float *in = channel(context, &op->in, c);
+        float *out = channel(context, &op->out, c);
+        for (int y = -op->halo_y; y < rows + op->halo_y; y++)
+            for (int x = -op->halo_x; x < cols + op->halo_x; x++)
+                *out++ = y < 0 || y >= rows ? 0 : in[y * cols + (x + cols) % cols];
+    }
+}
+
+static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
+{
+    (void)err;
+    switch (step->op.kind) {
+    case GWF_OP_CONV:
+        run_conv(context, step);
+        break;
+    case GWF_OP_POOL:
+        run_pool(context, &step->op);
+        break;
+    case GWF_OP_UPSAMPLE:
+        run_upsample(context, &step->op);
+        break;
+    case GWF_OP_GATE:
+        run_gate(context, &step->op);
+        break;
+    case GWF_OP_HALO:
+        run_halo(context, &step->op);
+        break;
+    }
+    return GWF_OK;
+}
+
+static void release(gwf_context *context, gwf_step *step)
+{
+    (void)context;
+    if (!step) return;
+    free(step->weights);
+    free(step->bias);
+    free(step->sums);
+    free(step);
+}
+
+static float *copy_of(const float *values, size_t n)
+{
+    float *copy = malloc(n * sizeof *copy);
+    if (copy) memcpy(copy, values, n * sizeof *copy);
+    return copy;
+}
+
+static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **result, gwf_error *err)
+{
+    gwf_step *step = calloc(1, sizeof *step);
+    if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for a step");
+    step->op = *op;
+    if (op->kind == GWF_OP_CONV) {
+        const size_t n = (size_t)op->out.channels, taps = (size_t)(op->kernel * op->kernel);
+        step->weights = copy_of(op->weights, n * (size_t)op->in.channels * taps);
+        step->bias = copy_of(op->bias, n);
+        step->sums = malloc((size_t)op->out.cols * sizeof *step->sums);
+        if (!step->weights || !step->bias || !step->sums) {
+            release(context, step);
+            return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for weights");
+        }
+    }
+    *result = step;
+    return GWF_OK;
+}
+
+static gwf_status open_ref(const gwf_backend_config *config, gwf_context **context, gwf_error *err)
+{
+    (void)config;
+    *context = calloc(1, sizeof **context);
+    return *context ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory");
+}
+
+static void close_ref(gwf_context *context)
+{
+    if (context) free(context->arena);
+    free(context);
+}
+
+static const char *describe(const gwf_context *context)
+{
+    (void)context;
+    return "plain C, sums in double, 1 thread";
+}
+
+static int channel_block(const gwf_context *context)
+{
+    (void)context;
+    return 1;
+}
+
+static size_t map_bytes(const gwf_context *context, int channels, int rows, int cols)
+{
+    (void)context;
+    return (size_t)channels * (size_t)rows * (size_t)cols * sizeof(float);
+}
+
+static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
+{
+    context->arena = calloc(1, bytes);
+    return context->arena ? GWF_OK
+                          : gwf_fail(err, GWF_ERR_MEMORY,
+                                     "backend ref: no memory for an arena of %zu bytes", bytes);
+}
+
+static gwf_status load(gwf_context *context, const gwf_view *to, const float *values, int channels,
+                       gwf_error *err)
+{
+    (void)err;
+    const size_t plane = (size_t)to->rows * (size_t)to->cols;
+    memcpy(channel(context, to, 0), values, plane * (size_t)channels * sizeof *values);
+    memset(channel(context, to, channels), 0,
+           plane * (size_t)(to->channels - channels) * sizeof *values);
+    return GWF_OK;
+}
+
+static gwf_status store(gwf_context *context, const gwf_view *from, float *values, int channels,
+                        gwf_error *err)
+{
+    (void)err;
+    memcpy(values, channel(context, from, 0),
+           (size_t)from->rows * (size_t)from->cols * (size_t)channels * sizeof *values);
+    return GWF_OK;
+}
+
+const gwf_backend gwf_backend_ref = {
+    .name = "ref",
+    .summary = "plain loops with double sums: slow, the meaning of every operation",
+    .precision = "fp32, sums in double",
+    .open = open_ref,
+    .close = close_ref,
+    .describe = describe,
+    .channel_block = channel_block,
+    .map_bytes = map_bytes,
+    .prepare = prepare,
+    .release = release,
+    .reserve = reserve,
+    .load = load,
+    .run = run,
+    .store = store,
+};

@@ -1,0 +1,28 @@
+/* Command-line arguments by option tables, and the help texts that come from the same tables. */
+#ifndef GWF_CLI_ARGS_H
+#define GWF_CLI_ARGS_H
+
+#include "core/option.h"
+
+/* A subcommand: its own options and, with `engine`, those of the engine. */
+typedef struct command {
+    const char *name;
+    const char *summary; /* one line */
+    int (*run)(int argc, char **argv);
+    gwf_option_table (*table)(void *target); /* target NULL: for help */
+    int engine;
+} command;
+
+/* Fill the target of c's table (and engine, may be NULL) from argv[1..]: "--name value",
+ * "--name=value", "-n value"; everything else is a positional argument, in table order. List items
+ * point into argv. ARGUMENT names what is wrong, also a row without default that was not given. */
+gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf_options *engine,
+                      gwf_error *err);
+
+/* "usage: gwflux predict -m MODEL ..." and one line per option, to stdout. */
+void args_help(const command *c);
+
+/* "gwflux predict -m ..." as it was called, into text (cut to size), which is returned. */
+const char *args_history(int argc, char **argv, char *text, size_t size);
+
+#endif

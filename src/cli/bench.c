@@ -1,0 +1,152 @@
+/* gwflux bench: where the time of a model's map goes on this machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/commands.h"
+#include "coupling/engine.h"
+
+typedef struct arguments {
+    const char *model;
+    int steps, lat, lon;
+} arguments;
+
+#define AT(member) offsetof(arguments, member)
+static const gwf_option_row rows[] = {
+    {"model", 'm', GWF_OPTION_TEXT, AT(model), NULL, 0, 0, NULL, "model file (gwflux import)"},
+    {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL, "maps to time, after two more"},
+    {"lat", 0, GWF_OPTION_INT, AT(lat), "0", 0, 65536, NULL, "rows; 0: the training grid's"},
+    {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
+};
+
+static gwf_option_table table(void *target)
+{
+    return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), target};
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Values of order 1, the same on every machine. */
+static void fill(float *values, size_t n)
+{
+    unsigned long state = 1;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 6364136223846793005UL + 1442695040888963407UL;
+        values[i] = (float)(state >> 40) / 8388608.0f - 1.0f;
+    }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, ascending);
+    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+static void print_layers(const gwf_plan *plan)
+{
+    int count = 0;
+    const gwf_step_time *times = gwf_plan_times(plan, &count);
+    printf("%-22s %-16s %9s %9s %9s\n", "layer", "result", "ms", "MMAC", "GFLOP/s");
+    for (int i = 0; i < count; i++) {
+        const gwf_step_time *t = &times[i];
+        const double seconds = t->seconds / (double)t->runs;
+        char shape[48];
+        snprintf(shape, sizeof shape, "%d x %d x %d", t->channels, t->rows, t->cols);
+        printf("%-22s %-16s %9.3f", t->name, shape, 1e3 * seconds);
+        if (t->macs > 0) printf(" %9.1f %9.1f", 1e-6 * t->macs, 2e-9 * t->macs / seconds);
+        printf("\n");
+    }
+}
+
+static void print_summary(const gwf_engine *engine, double *seconds, int steps)
+{
+    const double macs = gwf_network_macs(&engine->model.network, engine->nlat, engine->nlon);
+    const double middle = median(seconds, steps);
+    printf("%s\n", gwf_describe(engine));
+    printf("arena %.1f MB (%.1f MB if no maps shared memory)\n",
+           1e-6 * (double)gwf_plan_arena_bytes(engine->plan),
+           1e-6 * (double)gwf_plan_unshared_bytes(engine->plan));
+    printf("%d steps: fastest %.1f, median %.1f, slowest %.1f ms; %.0f GFLOP/s\n", steps,
+           1e3 * seconds[0], 1e3 * middle, 1e3 * seconds[steps - 1], 2e-9 * macs / middle);
+    printf("%.1f ms per step\n", 1e3 * middle);
+}
+
+static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf_error *err)
+{
+    const gwf_network *n = &engine->model.network;
+    const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
+    float *in = malloc(plane * (size_t)n->inputs * sizeof *in);
+    float *out = malloc(plane * (size_t)n->outputs * sizeof *out);
+    gwf_status status = GWF_OK;
+    if (!in || !out) {
+        status = gwf_fail(err, GWF_ERR_MEMORY, "no memory for a map");
+        goto done;
+    }
+    fill(in, plane * (size_t)n->inputs);
+    for (int i = -2; i < steps; i++) {
+        if (i == 0) gwf_plan_reset_times(engine->plan);
+        const double start = now();
+        GWF_TRY_DONE(gwf_plan_run(engine->plan, in, out, err));
+        if (i >= 0) seconds[i] = now() - start;
+    }
+done:
+    free(in);
+    free(out);
+    return status;
+}
+
+static gwf_status bench(const arguments *a, const gwf_options *options, gwf_engine *engine)
+{
+    GWF_TRY(gwf_engine_load(engine, a->model, &stderr_log));
+    GWF_TRY(gwf_engine_plan(engine, options, a->lat ? a->lat : engine->model.nlat,
+                            a->lon ? a->lon : engine->model.nlon));
+    double *seconds = calloc((size_t)a->steps, sizeof *seconds);
+    if (!seconds) return gwf_fail(&engine->error, GWF_ERR_MEMORY, "no memory for the times");
+    const gwf_status status = time_steps(engine, a->steps, seconds, &engine->error);
+    if (status == GWF_OK) {
+        print_layers(engine->plan);
+        print_summary(engine, seconds, a->steps);
+    }
+    free(seconds);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    arguments a = {0};
+    gwf_error err = {0};
+    gwf_options *options = gwf_options_create();
+    gwf_engine *engine = calloc(1, sizeof *engine);
+    int code = 1;
+    if (options && engine) {
+        gwf_status status = args_parse(&command_bench, argc, argv, &a, options, &err);
+        if (status == GWF_OK) {
+            status = bench(&a, options, engine);
+            err = engine->error;
+        }
+        code = report(status, &err);
+    }
+    gwf_free(&engine);
+    gwf_options_free(&options);
+    return code;
+}
+
+const command command_bench = {
+    .name = "bench",
+    .summary = "time a model's layers on this machine",
+    .run = run,
+    .table = table,
+    .engine = 1,
+};

@@ -1,0 +1,39 @@
+/* The input of a prediction: the steps of one or many WINDSET-style files, one after the other. */
+#ifndef GWF_CLI_SERIES_H
+#define GWF_CLI_SERIES_H
+
+#include "core/log.h"
+#include "io/windset.h"
+#include "model/model.h"
+
+typedef struct series_file {
+    const char *path; /* borrowed */
+    size_t first;     /* number of its first step in the series */
+    int *index;       /* channels of the file that the model takes, model order; owned */
+} series_file;
+
+typedef struct series {
+    const gwf_model *model; /* borrowed */
+    series_file *files;     /* owned */
+    int n_files;
+    size_t steps;
+    size_t nlat, nlon;
+    double *lat, *lon; /* degrees, owned; the model's when no file has them */
+    gwf_windset *open; /* at most one file is open */
+    int open_number;   /* which one, -1: none */
+} series;
+
+/* Open every file once and check it against the model: family, channels, recipe, grid. Paths are
+ * borrowed. Errors name file and variable. */
+gwf_status series_create(const char *const *paths, int count, const gwf_model *model,
+                         const gwf_log *log, series *s, gwf_error *err);
+void series_free(series *s);
+
+/* The file whose step this is, opened (its time variable describes the output's). */
+gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err);
+
+/* One step: features (model->in.count, nlat, nlon) and its time. DATA names file, time, variable,
+ * level, latitude and longitude of the first value that is not finite. */
+gwf_status series_read(series *s, size_t step, float *features, double *time, gwf_error *err);
+
+#endif

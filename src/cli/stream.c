@@ -1,0 +1,198 @@
+#include "cli/stream.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SLOTS = 3 };
+
+typedef struct slot {
+    float *features, *prediction, *flux; /* flux == prediction when only fluxes are written */
+    double time;
+} slot;
+
+/* Steps [0, written) are in the file, [written, computed) wait to be written, [computed, read) to
+ * be computed. `end` shrinks to the first step that failed. All but the slots' content under the
+ * mutex. */
+typedef struct ring {
+    const stream *s;
+    slot slots[SLOTS];
+    size_t read, computed, written, end;
+    bool stop; /* writing failed: nothing further makes sense */
+    gwf_status status;
+    gwf_error error;
+    stream_times times;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+} ring;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Under the mutex: step `step` failed; everything before it is still to be finished. */
+static void fail_step(ring *r, size_t step, gwf_status status, const gwf_error *err)
+{
+    if (step >= r->end) return;
+    r->end = step;
+    r->status = status;
+    r->error = *err;
+}
+
+static void read_step(ring *r, size_t step)
+{
+    gwf_error err = {0};
+    slot *at = &r->slots[step % SLOTS];
+    const double start = now();
+    const gwf_status status =
+        series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
+    pthread_mutex_lock(&r->mutex);
+    r->times.reading += now() - start;
+    if (status == GWF_OK)
+        r->read = step + 1;
+    else
+        fail_step(r, step, status, &err);
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static void write_step(ring *r, size_t step)
+{
+    gwf_error err = {0};
+    const slot *at = &r->slots[step % SLOTS];
+    const gwf_engine *engine = r->s->engine;
+    const size_t half =
+        (size_t)engine->model.n_levels * (size_t)engine->nlat * (size_t)engine->nlon;
+    const double start = now();
+    gwf_engine_fluxes(engine, at->prediction, at->flux);
+    const gwf_status status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
+                                                  r->s->normalised ? at->prediction : NULL, &err);
+    pthread_mutex_lock(&r->mutex);
+    r->times.writing += now() - start;
+    if (status == GWF_OK) {
+        r->written = step + 1;
+    } else {
+        fail_step(r, step, status, &err);
+        r->stop = true;
+    }
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* What the NetCDF thread does next; under the mutex. Writing comes first: it frees slots. */
+typedef enum task { READ, WRITE, WAIT, END } task;
+
+static task next_task(const ring *r)
+{
+    if (r->stop || r->written >= r->end) return END;
+    if (r->written < r->computed) return WRITE;
+    if (r->read < r->end && r->read < r->written + SLOTS) return READ;
+    return WAIT;
+}
+
+static void *file_thread(void *argument)
+{
+    ring *r = argument;
+    for (;;) {
+        pthread_mutex_lock(&r->mutex);
+        task what;
+        while ((what = next_task(r)) == WAIT) pthread_cond_wait(&r->changed, &r->mutex);
+        const size_t to_read = r->read, to_write = r->written;
+        pthread_mutex_unlock(&r->mutex);
+        if (what == END) return NULL;
+        if (what == WRITE) write_step(r, to_write);
+        if (what == READ) read_step(r, to_read);
+    }
+}
+
+/* Wait for the next step to compute; false when there is none. */
+static bool await_step(ring *r, size_t *step)
+{
+    const double start = now();
+    pthread_mutex_lock(&r->mutex);
+    while (!r->stop && r->computed < r->end && r->computed == r->read)
+        pthread_cond_wait(&r->changed, &r->mutex);
+    *step = r->computed;
+    const bool more = !r->stop && r->computed < r->end;
+    r->times.waiting += now() - start;
+    pthread_mutex_unlock(&r->mutex);
+    return more;
+}
+
+static void compute_step(ring *r, size_t step)
+{
+    gwf_error err = {0};
+    slot *at = &r->slots[step % SLOTS];
+    const double start = now();
+    const gwf_status status = gwf_plan_run(r->s->engine->plan, at->features, at->prediction, &err);
+    pthread_mutex_lock(&r->mutex);
+    r->times.computing += now() - start;
+    if (status == GWF_OK)
+        r->computed = step + 1;
+    else
+        fail_step(r, step, status, &err);
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static gwf_status allocate_slots(ring *r, gwf_error *err)
+{
+    const gwf_engine *engine = r->s->engine;
+    const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon * sizeof(float);
+    for (int i = 0; i < SLOTS; i++) {
+        slot *at = &r->slots[i];
+        at->features = malloc(plane * (size_t)engine->model.in.count);
+        at->prediction = malloc(plane * (size_t)engine->model.out.count);
+        at->flux =
+            r->s->normalised ? malloc(plane * (size_t)engine->model.out.count) : at->prediction;
+        if (!at->features || !at->prediction || !at->flux)
+            return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
+    }
+    return GWF_OK;
+}
+
+static void free_slots(ring *r)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        slot *at = &r->slots[i];
+        free(at->features);
+        if (at->flux != at->prediction) free(at->flux);
+        free(at->prediction);
+    }
+}
+
+static gwf_status run_threads(ring *r, gwf_error *err)
+{
+    pthread_t thread;
+    size_t step = 0;
+    if (pthread_create(&thread, NULL, file_thread, r) != 0)
+        return gwf_fail(err, GWF_ERR_MEMORY, "cannot start the thread that reads and writes");
+    while (await_step(r, &step)) {
+        compute_step(r, step);
+        if (r->s->progress) r->s->progress(r->s->user, step + 1, r->s->steps);
+    }
+    pthread_join(thread, NULL);
+    if (r->status != GWF_OK && err) *err = r->error;
+    return r->status;
+}
+
+gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
+{
+    ring r = {.s = s, .end = s->steps};
+    const double start = now();
+    pthread_mutex_init(&r.mutex, NULL);
+    pthread_cond_init(&r.changed, NULL);
+    gwf_status status = allocate_slots(&r, err);
+    if (status == GWF_OK) status = run_threads(&r, err);
+    free_slots(&r);
+    pthread_cond_destroy(&r.changed);
+    pthread_mutex_destroy(&r.mutex);
+    *times = r.times;
+    times->written = r.written;
+    times->total = now() - start;
+    return status;
+}

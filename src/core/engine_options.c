@@ -1,0 +1,51 @@
+/* The options of an engine: the table behind gwf_options_set() and the command's common options. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/option.h"
+
+static const char *const backend_words[] = {"auto", "cpu", "ref", NULL};
+
+static const gwf_option_row rows[] = {
+    {"backend", 0, GWF_OPTION_CHOICE, offsetof(struct gwf_options, backend), "auto", 0, 0,
+     backend_words, "what computes; auto takes the fastest that starts here and says which"},
+    {"threads", 0, GWF_OPTION_INT, offsetof(struct gwf_options, threads), "0", 0, 1024, NULL,
+     "threads of the cpu backend; 0: OMP_NUM_THREADS, else the cores there are"},
+};
+
+gwf_option_table gwf_engine_options(struct gwf_options *options)
+{
+    return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), options};
+}
+
+gwf_options *gwf_options_create(void)
+{
+    gwf_options *options = calloc(1, sizeof *options);
+    if (!options) return NULL;
+    const gwf_option_table table = gwf_engine_options(options);
+    gwf_option_defaults(&table);
+    return options;
+}
+
+void gwf_options_free(gwf_options **options)
+{
+    free(*options);
+    *options = NULL;
+}
+
+gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value)
+{
+    const gwf_option_table table = gwf_engine_options(options);
+    const gwf_option_row *row = name ? gwf_option_find(&table, name) : NULL;
+    if (!row)
+        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: there is none of that name",
+                        name ? name : "(null)");
+    if (!value)
+        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: no value given", name);
+    return gwf_option_set(&table, row, value, &options->error);
+}
+
+const char *gwf_options_message(const gwf_options *options)
+{
+    return options->error.text;
+}

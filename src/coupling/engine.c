@@ -1,0 +1,161 @@
+#include "coupling/engine.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *gwf_version(void)
+{
+    return GWF_VERSION;
+}
+
+gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log)
+{
+    return gwf_model_read(model_path, log, &engine->model, &engine->error);
+}
+
+static void describe(gwf_engine *engine)
+{
+    const gwf_network *n = &engine->model.network;
+    snprintf(engine->description, sizeof engine->description,
+             "%s (widths %s), %d -> %d channels, %d x %d; backend %s: %s, %s", n->architecture,
+             n->widths, n->inputs, n->outputs, engine->nlat, engine->nlon, engine->backend->name,
+             engine->backend->describe(engine->context), engine->backend->precision);
+}
+
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon)
+{
+    const gwf_backend_config config = {.threads = options ? options->threads : 0};
+    gwf_error *err = &engine->error;
+    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
+                             &engine->context, err));
+    GWF_TRY(gwf_plan_create(&engine->model.network, engine->backend, engine->context, nlat, nlon,
+                            &engine->plan, err));
+    engine->nlat = nlat;
+    engine->nlon = nlon;
+    describe(engine);
+    /* The plan has its own packed weights. The network's layers point at these: nobody reads them
+     * from here on. */
+    gwf_tensor_set_free(&engine->model.set);
+    return GWF_OK;
+}
+
+gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_engine **result)
+{
+    gwf_engine *engine = calloc(1, sizeof *engine);
+    *result = engine;
+    if (!engine) return GWF_ERR_MEMORY;
+    if (!model_path) return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "no model file given");
+    GWF_TRY(gwf_engine_load(engine, model_path, NULL));
+    return gwf_engine_plan(engine, options, engine->model.nlat, engine->model.nlon);
+}
+
+void gwf_free(gwf_engine **engine)
+{
+    gwf_engine *e = engine ? *engine : NULL;
+    if (!e) return;
+    gwf_plan_free(&e->plan);
+    if (e->context) e->backend->close(e->context);
+    gwf_model_free(&e->model);
+    free(e);
+    *engine = NULL;
+}
+
+const char *gwf_message(const gwf_engine *engine)
+{
+    return engine ? engine->error.text : "no engine: out of memory";
+}
+
+const char *gwf_describe(const gwf_engine *engine)
+{
+    return engine->description;
+}
+
+static gwf_status check_ready(gwf_engine *engine)
+{
+    if (!engine) return GWF_ERR_ARGUMENT;
+    if (!engine->plan)
+        return gwf_fail(&engine->error, GWF_ERR_ARGUMENT,
+                        "the engine was not created successfully");
+    return GWF_OK;
+}
+
+gwf_status gwf_get_shape(const gwf_engine *engine, gwf_shape *shape)
+{
+    if (!engine || !engine->plan || !shape) return GWF_ERR_ARGUMENT;
+    const gwf_model *model = &engine->model;
+    *shape = (gwf_shape){
+        .inputs = model->network.inputs,
+        .outputs = model->network.outputs,
+        .levels = model->n_levels,
+        .lat = engine->nlat,
+        .lon = engine->nlon,
+    };
+    return GWF_OK;
+}
+
+/* Whether any of n values is NaN or infinite: all bits of its exponent are set. */
+static bool any_non_finite(const float *values, size_t n)
+{
+    const uint32_t exponent = 0x7f800000;
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found |= (bits & exponent) == exponent;
+    }
+    return found;
+}
+
+bool gwf_find_non_finite(const float *values, size_t n, size_t *where)
+{
+    enum { PIECE = 4096 };
+    for (size_t start = 0; start < n; start += PIECE) {
+        if (!any_non_finite(values + start, n - start < PIECE ? n - start : PIECE)) continue;
+        for (*where = start; isfinite(values[*where]);) ++*where;
+        return true;
+    }
+    return false;
+}
+
+static gwf_status check_features(gwf_engine *engine, const float *features)
+{
+    const size_t cols = (size_t)engine->nlon, plane = cols * (size_t)engine->nlat;
+    size_t where = 0;
+    if (!gwf_find_non_finite(features, plane * (size_t)engine->model.in.count, &where))
+        return GWF_OK;
+    const gwf_channel *channel = &engine->model.in.channels[where / plane];
+    return gwf_fail(&engine->error, GWF_ERR_DATA,
+                    "feature %s (channel %zu, level %d) at row %zu, column %zu is %g, expected a "
+                    "finite value",
+                    channel->variable, where / plane, channel->level, where % plane / cols,
+                    where % cols, (double)features[where]);
+}
+
+gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
+{
+    GWF_TRY(check_ready(engine));
+    if (!features || !prediction)
+        return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
+    GWF_TRY(check_features(engine, features));
+    return gwf_plan_run(engine->plan, features, prediction, &engine->error);
+}
+
+void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
+{
+    const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
+    for (int i = 0; i < engine->model.out.count; i++) {
+        const gwf_channel *channel = &engine->model.out.channels[i];
+        gwf_denormalise(channel->transform, channel->mu, channel->d, prediction + plane * (size_t)i,
+                        flux + plane * (size_t)i, (long)plane);
+    }
+}
+
+gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
+{
+    GWF_TRY(gwf_predict_normalised(engine, features, flux));
+    gwf_engine_fluxes(engine, flux, flux);
+    return GWF_OK;
+}

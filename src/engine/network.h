@@ -1,0 +1,74 @@
+/* A network as a list of layers over named maps; it reads like the figure in the paper.
+ *
+ * Maps have one or two parts: a map of two parts is a concatenation that is never copied, because
+ * its producers write into its halves. Weights are borrowed from the tensor set the network was
+ * built from; nothing is folded or packed here (that is the plan's work). */
+#ifndef GWF_ENGINE_NETWORK_H
+#define GWF_ENGINE_NETWORK_H
+
+#include "backend/backend.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "engine/tensor.h"
+
+enum { GWF_LAYER_NAME = 32, GWF_WHOLE = -1 };
+
+typedef struct gwf_map {
+    int part_channels[2]; /* second 0: one part */
+    int level;            /* rows and columns are those of the grid >> level ... */
+    int halo_y, halo_x;   /* ... plus a border on each side */
+} gwf_map;
+
+typedef struct gwf_slice {
+    int map;
+    int part; /* 0, 1 or GWF_WHOLE */
+} gwf_slice;
+
+/* A convolution and the BatchNorm behind it (gamma NULL: none), all borrowed. */
+typedef struct gwf_conv_term {
+    const gwf_tensor *weight, *bias;
+    const gwf_tensor *gamma, *beta, *mean, *variance;
+} gwf_conv_term;
+
+typedef struct gwf_layer {
+    gwf_op_kind kind;
+    char name[GWF_LAYER_NAME]; /* the state dict's module whose output this is: "conv1.conv.3" */
+    gwf_slice in, out;
+    int kernel, pad_y, pad_x; /* conv */
+    gwf_activation activation;
+    gwf_conv_term terms[2]; /* two: term i convolves part i of `in`, the results are added */
+    int n_terms;
+    int gate_channels;
+} gwf_layer;
+
+typedef enum gwf_padding {
+    GWF_PADDING_ZERO,        /* zeros around the map, at the longitude seam too */
+    GWF_PADDING_PERIODIC_LON /* columns wrap around, zeros beyond the poles */
+} gwf_padding;
+
+typedef struct gwf_network {
+    char architecture[32]; /* "attention_unet", "attention_unet_3d", "ann_1x1", ... */
+    char widths[64];       /* "64, 128, 256, 512, 1024"; hidden width of an ANN */
+    gwf_map *maps;         /* owned, as are the layers */
+    gwf_layer *layers;
+    int n_maps, n_layers, layers_capacity, maps_capacity;
+    gwf_slice input, output;
+    int inputs, outputs;
+    int divisor; /* rows and columns of the grid must be multiples of this */
+} gwf_network;
+
+/* Read architecture and widths off names and shapes and build the list. The set is borrowed and
+ * must outlive the network. padding is of the U-Net; ANNs wrap in longitude by definition.
+ * MODEL: not a network gwflux knows, a tensor missing, of the wrong shape, or unknown (all named).
+ * Unused bnorm* of ANNs are told to the log and ignored. */
+gwf_status gwf_network_build(const gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
+                             gwf_network *network, gwf_error *err);
+void gwf_network_free(gwf_network *network);
+
+/* Multiply-adds of one map of nlat x nlon. */
+double gwf_network_macs(const gwf_network *network, int nlat, int nlon);
+
+/* Channels of a slice, as the network counts them (no rounding up). */
+int gwf_slice_channels(const gwf_network *network, gwf_slice slice);
+
+#endif

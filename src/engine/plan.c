@@ -1,0 +1,287 @@
+#include "engine/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/arena.h"
+#include "engine/fold.h"
+
+enum { ARENA_SIZE_LIMIT = 1 << 20 }; /* rows, columns, channels of a map */
+
+typedef struct planned_step {
+    gwf_step *step;
+    gwf_view out;
+    int channels; /* of the result, not rounded up */
+} planned_step;
+
+struct gwf_plan {
+    const gwf_backend *backend;
+    gwf_context *context;
+    int n_steps;
+    planned_step *steps;
+    gwf_view input, output;
+    int inputs, outputs;
+    gwf_step_time *times; /* load, the steps, store */
+    size_t arena_bytes, unshared_bytes;
+    gwf_tap *tap;
+    void *tap_user;
+    float *tap_values; /* as large as the largest result */
+};
+
+/* What the layout of one plan is worked out from. */
+typedef struct layout {
+    const gwf_network *network;
+    const gwf_backend *backend;
+    const gwf_context *context;
+    int nlat, nlon, block;
+    gwf_extent *extents; /* one per map */
+} layout;
+
+static int rows_of(const layout *l, const gwf_map *map)
+{
+    return (l->nlat >> map->level) + 2 * map->halo_y;
+}
+
+static int cols_of(const layout *l, const gwf_map *map)
+{
+    return (l->nlon >> map->level) + 2 * map->halo_x;
+}
+
+static gwf_view view_of(const layout *l, gwf_slice slice)
+{
+    const gwf_map *map = &l->network->maps[slice.map];
+    const gwf_slice whole = {slice.map, GWF_WHOLE}, before = {slice.map, 0};
+    return (gwf_view){
+        .offset = l->extents[slice.map].offset,
+        .map_channels = gwf_rounded_channels(l->network, whole, l->block),
+        .first = slice.part == 1 ? gwf_rounded_channels(l->network, before, l->block) : 0,
+        .channels = gwf_rounded_channels(l->network, slice, l->block),
+        .rows = rows_of(l, map),
+        .cols = cols_of(l, map),
+    };
+}
+
+static void need(gwf_extent *extent, int step)
+{
+    if (extent->last < extent->first) extent->first = step;
+    extent->last = step;
+}
+
+/* Which steps need each map: the input before the first, the output after the last. */
+static void find_lifetimes(const layout *l, gwf_plan *plan)
+{
+    const gwf_network *n = l->network;
+    for (int i = 0; i < n->n_maps; i++) l->extents[i] = (gwf_extent){.first = 0, .last = -1};
+    need(&l->extents[n->input.map], 0);
+    for (int i = 0; i < n->n_layers; i++) {
+        need(&l->extents[n->layers[i].in.map], i + 1);
+        need(&l->extents[n->layers[i].out.map], i + 1);
+    }
+    need(&l->extents[n->output.map], n->n_layers + 1);
+    for (int i = 0; i < n->n_maps; i++) {
+        gwf_extent *extent = &l->extents[i];
+        const gwf_view view = view_of(l, (gwf_slice){i, GWF_WHOLE});
+        if (extent->last < extent->first) continue;
+        extent->bytes = l->backend->map_bytes(l->context, view.channels, view.rows, view.cols);
+        plan->unshared_bytes += extent->bytes;
+    }
+    plan->arena_bytes = gwf_arena_lay_out(l->extents, n->n_maps);
+}
+
+static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *folded)
+{
+    const gwf_map *out = &l->network->maps[layer->out.map];
+    return (gwf_op){
+        .kind = layer->kind,
+        .in = view_of(l, layer->in),
+        .out = view_of(l, layer->out),
+        .kernel = layer->kernel,
+        .pad_y = layer->pad_y,
+        .pad_x = layer->pad_x,
+        .activation = layer->activation,
+        .weights = folded->weights,
+        .bias = folded->bias,
+        .gate_channels = layer->gate_channels > 1
+                             ? gwf_rounded_channels(l->network, layer->in, l->block)
+                             : layer->gate_channels,
+        .halo_y = out->halo_y,
+        .halo_x = out->halo_x,
+    };
+}
+
+static void name_step(gwf_step_time *time, const char *name, const gwf_view *view, int channels)
+{
+    snprintf(time->name, sizeof time->name, "%s", name);
+    time->channels = channels;
+    time->rows = view->rows;
+    time->cols = view->cols;
+}
+
+static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_error *err)
+{
+    const gwf_layer *layer = &l->network->layers[i];
+    planned_step *planned = &plan->steps[i];
+    gwf_folded folded = {0};
+    if (layer->kind == GWF_OP_CONV) GWF_TRY(gwf_fold(l->network, layer, l->block, &folded, err));
+    const gwf_op op = op_of(l, layer, &folded);
+    planned->out = op.out;
+    planned->channels = gwf_slice_channels(l->network, layer->out);
+    const gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
+    gwf_folded_free(&folded);
+    if (status != GWF_OK) gwf_error_prefix(err, "layer %s", layer->name);
+    name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
+    if (layer->kind == GWF_OP_CONV)
+        plan->times[i + 1].macs = (double)gwf_slice_channels(l->network, layer->in) *
+                                  planned->channels * layer->kernel * layer->kernel * op.out.rows *
+                                  op.out.cols;
+    return status;
+}
+
+static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
+{
+    const gwf_network *n = l->network;
+    find_lifetimes(l, plan);
+    plan->input = view_of(l, n->input);
+    plan->output = view_of(l, n->output);
+    name_step(&plan->times[0], "load", &plan->input, n->inputs);
+    name_step(&plan->times[n->n_layers + 1], "store", &plan->output, n->outputs);
+    for (int i = 0; i < n->n_layers; i++) GWF_TRY(prepare_layer(l, plan, i, err));
+    return plan->backend->reserve(plan->context, plan->arena_bytes, err);
+}
+
+static gwf_status check_grid(const gwf_network *network, int nlat, int nlon, gwf_error *err)
+{
+    const int d = network->divisor;
+    if (nlat < 1 || nlon < 1 || nlat > ARENA_SIZE_LIMIT || nlon > ARENA_SIZE_LIMIT || nlat % d ||
+        nlon % d)
+        return gwf_fail(err, GWF_ERR_MISMATCH,
+                        "grid of %d latitudes and %d longitudes: network %s needs multiples of %d",
+                        nlat, nlon, network->architecture, d);
+    return GWF_OK;
+}
+
+gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backend,
+                           gwf_context *context, int nlat, int nlon, gwf_plan **result,
+                           gwf_error *err)
+{
+    GWF_TRY(check_grid(network, nlat, nlon, err));
+    gwf_status status = GWF_ERR_MEMORY;
+    gwf_plan *plan = calloc(1, sizeof *plan);
+    gwf_extent *extents = calloc((size_t)network->n_maps, sizeof *extents);
+    if (plan && extents) {
+        plan->steps = calloc((size_t)network->n_layers, sizeof *plan->steps);
+        plan->times = calloc((size_t)network->n_layers + 2, sizeof *plan->times);
+    }
+    if (!plan || !extents || !plan->steps || !plan->times) {
+        gwf_fail(err, status, "no memory for the plan");
+        goto done;
+    }
+    plan->backend = backend;
+    plan->context = context;
+    plan->n_steps = network->n_layers;
+    plan->inputs = network->inputs;
+    plan->outputs = network->outputs;
+    const layout l = {network, backend, context, nlat, nlon, backend->channel_block(context),
+                      extents};
+    status = prepare_all(&l, plan, err);
+done:
+    free(extents);
+    if (status != GWF_OK) gwf_plan_free(&plan);
+    *result = plan;
+    return status;
+}
+
+void gwf_plan_free(gwf_plan **plan)
+{
+    gwf_plan *p = *plan;
+    if (!p) return;
+    for (int i = 0; p->steps && i < p->n_steps; i++)
+        p->backend->release(p->context, p->steps[i].step);
+    free(p->steps);
+    free(p->times);
+    free(p->tap_values);
+    free(p);
+    *plan = NULL;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Book the time since *start under entry i; *start becomes now. */
+static void book(gwf_plan *plan, int i, double *start)
+{
+    const double end = now();
+    plan->times[i].seconds += end - *start;
+    plan->times[i].runs++;
+    *start = end;
+}
+
+static gwf_status call_tap(gwf_plan *plan, int i, gwf_error *err)
+{
+    const planned_step *s = &plan->steps[i];
+    GWF_TRY(plan->backend->store(plan->context, &s->out, plan->tap_values, s->channels, err));
+    plan->tap(plan->tap_user, plan->times[i + 1].name, s->channels, s->out.rows, s->out.cols,
+              plan->tap_values);
+    return GWF_OK;
+}
+
+gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err)
+{
+    const gwf_backend *backend = plan->backend;
+    gwf_context *context = plan->context;
+    double clock = now();
+    GWF_TRY(backend->load(context, &plan->input, input, plan->inputs, err));
+    book(plan, 0, &clock);
+    for (int i = 0; i < plan->n_steps; i++) {
+        GWF_TRY(backend->run(context, plan->steps[i].step, err));
+        book(plan, i + 1, &clock);
+        if (plan->tap) GWF_TRY(call_tap(plan, i, err));
+    }
+    GWF_TRY(backend->store(context, &plan->output, output, plan->outputs, err));
+    book(plan, plan->n_steps + 1, &clock);
+    return GWF_OK;
+}
+
+const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count)
+{
+    *count = plan->n_steps + 2;
+    return plan->times;
+}
+
+void gwf_plan_reset_times(gwf_plan *plan)
+{
+    for (int i = 0; i < plan->n_steps + 2; i++) {
+        plan->times[i].seconds = 0;
+        plan->times[i].runs = 0;
+    }
+}
+
+size_t gwf_plan_arena_bytes(const gwf_plan *plan)
+{
+    return plan->arena_bytes;
+}
+
+size_t gwf_plan_unshared_bytes(const gwf_plan *plan)
+{
+    return plan->unshared_bytes;
+}
+
+void gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user)
+{
+    size_t largest = 0;
+    for (int i = 0; i < plan->n_steps; i++) {
+        const planned_step *s = &plan->steps[i];
+        const size_t n = (size_t)s->channels * (size_t)s->out.rows * (size_t)s->out.cols;
+        if (n > largest) largest = n;
+    }
+    free(plan->tap_values);
+    plan->tap_values = tap ? malloc(largest * sizeof(float)) : NULL;
+    plan->tap = plan->tap_values ? tap : NULL;
+    plan->tap_user = user;
+}

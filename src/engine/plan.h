@@ -1,0 +1,44 @@
+/* The plan: a network laid out on a backend for one grid. Made once, run for every map. */
+#ifndef GWF_ENGINE_PLAN_H
+#define GWF_ENGINE_PLAN_H
+
+#include "backend/backend.h"
+#include "engine/network.h"
+
+typedef struct gwf_plan gwf_plan;
+
+/* Lay out the maps in one arena, fold and pack the weights, prepare every step. The network and
+ * its tensors are read, not kept; backend and context are borrowed and must outlive the plan.
+ * MISMATCH: rows or columns are not multiples of the network's divisor. */
+gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backend,
+                           gwf_context *context, int nlat, int nlon, gwf_plan **plan,
+                           gwf_error *err);
+void gwf_plan_free(gwf_plan **plan);
+
+/* One map: input (inputs, nlat, nlon), output (outputs, nlat, nlon), both on the host, borrowed.
+ * Allocates nothing. */
+gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err);
+
+/* What happened in each step since the plan was made, "load" first and "store" last. */
+typedef struct gwf_step_time {
+    char name[GWF_LAYER_NAME];
+    int channels, rows, cols; /* of the step's result */
+    double macs;              /* multiply-adds of one map; 0: not a convolution */
+    double seconds;           /* sum over all runs */
+    long runs;
+} gwf_step_time;
+
+const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count);
+void gwf_plan_reset_times(gwf_plan *plan);
+
+/* Size of the arena, and what it would be if no two maps shared memory. */
+size_t gwf_plan_arena_bytes(const gwf_plan *plan);
+size_t gwf_plan_unshared_bytes(const gwf_plan *plan);
+
+/* For tests: after every layer, tap is called with the layer's name and result (channels, rows,
+ * cols). NULL turns it off. */
+typedef void gwf_tap(void *user, const char *name, int channels, int rows, int cols,
+                     const float *values);
+void gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user);
+
+#endif

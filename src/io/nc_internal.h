@@ -1,0 +1,29 @@
+/* What the files of io/ share and no other room sees. */
+#ifndef GWF_IO_NC_INTERNAL_H
+#define GWF_IO_NC_INTERNAL_H
+
+#include <errno.h>
+#include <netcdf.h>
+
+#include "io/nc.h"
+
+/* A NetCDF call. HDF5 reports a full disk as a plain "HDF error"; only errno tells, so it must not
+ * be an old one. */
+#define GWF_NC(call) (errno = 0, (call))
+
+/* The line for a failed call: "PATH: variable V: WHAT (text of rc)"; variable NULL or "": without.
+ * Status: DISK when errno or rc says that there was no room, MEMORY, else `otherwise`. Call it
+ * right after the NetCDF call. */
+gwf_status gwf_nc_fail(const gwf_nc *file, const char *variable, const char *what, int rc,
+                       gwf_status otherwise, gwf_error *err);
+
+/* Refuse addresses: NetCDF-C would try to fetch them. NOT_FOUND. */
+gwf_status gwf_nc_check_local(const char *path, gwf_error *err);
+
+/* Numbers, as against text and user-defined types. */
+bool gwf_nc_is_number(nc_type type);
+
+/* The same variable's NetCDF type; NC_NAT when it cannot be told. */
+nc_type gwf_nc_type_of(const gwf_nc *file, const gwf_nc_variable *v);
+
+#endif

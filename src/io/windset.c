@@ -1,0 +1,333 @@
+#include "io/windset.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/size.h"
+#include "io/nc_internal.h"
+#include "io/windset_internal.h"
+
+enum { AXIS_LIMIT = 1 << 16, SCRATCH_VALUES = 1 << 22 };
+static const char expected[] = "(time, idim, lat, lon)";
+
+struct gwf_windset {
+    gwf_nc nc;
+    gwf_windset_header header;
+    gwf_nc_variable features, time;
+    bool has_time;
+    bool is_float;     /* stored as float: read without a detour */
+    double missing[2]; /* stored values that stand for nothing; NaN (equal to none) when unused */
+    double scale, offset;
+    double *scratch; /* scratch_channels maps of other storage types, made at the first read */
+    size_t scratch_channels;
+};
+
+const gwf_windset_header *gwf_windset_header_of(const gwf_windset *file)
+{
+    return &file->header;
+}
+
+const char *gwf_windset_path(const gwf_windset *file)
+{
+    return file->nc.path;
+}
+
+const gwf_nc *gwf_windset_nc(const gwf_windset *file)
+{
+    return &file->nc;
+}
+
+const gwf_nc_variable *gwf_windset_time_variable(const gwf_windset *file)
+{
+    return file->has_time ? &file->time : NULL;
+}
+
+/* --- finding the features ------------------------------------------------------------------- */
+
+/* snprintf at the end of text; control characters of foreign names must not reach a terminal. */
+static void append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void append(char *text, size_t size, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+    for (char *p = text + used; *p; p++)
+        if ((unsigned char)*p < ' ' && *p != '\n') *p = '?';
+}
+
+/* "features(time, idim, lat, lon)" */
+static void append_signature(char *text, size_t size, const gwf_nc_variable *v)
+{
+    append(text, size, "%.64s(", v->name);
+    for (int i = 0; i < v->rank; i++) append(text, size, "%s%.64s", i ? ", " : "", v->dims[i]);
+    append(text, size, ")");
+}
+
+static gwf_status no_features(const gwf_nc *nc, gwf_error *err)
+{
+    char found[512] = "";
+    int count = 0;
+    GWF_TRY(gwf_nc_variable_count(nc, &count, err));
+    for (int i = 0; i < count && strlen(found) < 400; i++) {
+        gwf_nc_variable v;
+        if (gwf_nc_variable_at(nc, i, &v, NULL) != GWF_OK) continue;
+        if (found[0]) append(found, sizeof found, ", ");
+        append_signature(found, sizeof found, &v);
+    }
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: no variable features%s; found %s", nc->path, expected,
+                    count ? found : "no variables");
+}
+
+/* Names that belong to one place. Generic ones (dim_0, x) may stand anywhere. */
+static bool dims_in_order(const gwf_nc_variable *v)
+{
+    static const struct {
+        const char *name;
+        int place;
+    } known[] = {{"time", 0}, {"idim", 1},     {"lat", 2},
+                 {"lon", 3},  {"latitude", 2}, {"longitude", 3}};
+    for (int i = 0; i < v->rank; i++)
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (strcmp(v->dims[i], known[k].name) == 0 && known[k].place != i) return false;
+    return true;
+}
+
+static gwf_status wrong_shape(const gwf_windset *file, gwf_error *err)
+{
+    char found[640] = "";
+    append_signature(found, sizeof found, &file->features);
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s, expected dimensions %s", file->nc.path,
+                    found, expected);
+}
+
+static gwf_status check_lengths(const gwf_windset *file, gwf_error *err)
+{
+    const gwf_nc_variable *v = &file->features;
+    for (int i = 0; i < 4; i++) {
+        const size_t most = i == 0 ? INT_MAX : AXIS_LIMIT;
+        if (v->shape[i] < 1 || v->shape[i] > most)
+            return gwf_fail(err, GWF_ERR_FORMAT,
+                            "%s: variable %s: dimension %s has length %zu, expected 1 to %zu",
+                            file->nc.path, v->name, v->dims[i], v->shape[i], most);
+    }
+    return GWF_OK;
+}
+
+static gwf_status find_features(gwf_windset *file, gwf_error *err)
+{
+    gwf_nc_variable *v = &file->features;
+    if (!gwf_nc_variable_find(&file->nc, "features", v) &&
+        !gwf_nc_variable_find(&file->nc, "__xarray_dataarray_variable__", v))
+        return no_features(&file->nc, err);
+    if (v->rank != 4 || !dims_in_order(v)) return wrong_shape(file, err);
+    GWF_TRY(check_lengths(file, err));
+    const nc_type type = gwf_nc_type_of(&file->nc, v);
+    if (!gwf_nc_is_number(type))
+        return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: does not hold numbers",
+                        file->nc.path, v->name);
+    file->is_float = type == NC_FLOAT;
+    return GWF_OK;
+}
+
+/* --- what stands around them ---------------------------------------------------------------- */
+
+static gwf_status read_header(gwf_windset *file, gwf_error *err)
+{
+    static const char *const lat[2] = {"lat", "latitude"}, *const lon[2] = {"lon", "longitude"};
+    gwf_windset_header *h = &file->header;
+    gwf_nc_variable output;
+    h->steps = file->features.shape[0];
+    h->idim = file->features.shape[1];
+    h->nlat = file->features.shape[2];
+    h->nlon = file->features.shape[3];
+    if (gwf_nc_variable_find(&file->nc, "output", &output) && output.rank == 4)
+        h->odim = output.shape[1];
+    GWF_TRY(gwf_windset_axis(&file->nc, lat, h->nlat, 90.0, &h->lat, err));
+    GWF_TRY(gwf_windset_axis(&file->nc, lon, h->nlon, 360.0, &h->lon, err));
+    h->coordinates = h->lat && h->lon;
+    gwf_nc_text(&file->nc, NULL, "gwflux_recipe", h->recipe, sizeof h->recipe);
+    return GWF_OK;
+}
+
+static void find_time(gwf_windset *file)
+{
+    gwf_nc_variable *t = &file->time;
+    file->has_time = gwf_nc_variable_find(&file->nc, file->features.dims[0], t) && t->rank == 1 &&
+                     t->shape[0] == file->header.steps &&
+                     gwf_nc_is_number(gwf_nc_type_of(&file->nc, t));
+}
+
+/* All text attributes of one variable (NULL: global), one a line. */
+static void append_attributes(gwf_windset *file, const gwf_nc_variable *v)
+{
+    char *text = file->header.text;
+    const size_t size = sizeof file->header.text;
+    char name[NC_MAX_NAME + 1], value[1024];
+    const int id = v ? v->id : NC_GLOBAL;
+    for (int i = 0; nc_inq_attname(file->nc.id, id, i, name) == NC_NOERR; i++)
+        if (gwf_nc_text(&file->nc, v, name, value, sizeof value))
+            append(text, size, "%s: %s\n", name, value);
+}
+
+static void gather_text(gwf_windset *file)
+{
+    const char *slash = strrchr(file->nc.path, '/');
+    append(file->header.text, sizeof file->header.text, "file: %s\n",
+           slash ? slash + 1 : file->nc.path);
+    append_attributes(file, &file->features);
+    append_attributes(file, NULL);
+}
+
+/* Never written parts of a file hold NetCDF's default fill value. It is looked for among floating
+ * values only: packed integers may mean theirs. */
+static gwf_status read_packing(gwf_windset *file, gwf_error *err)
+{
+    const gwf_nc *nc = &file->nc;
+    const gwf_nc_variable *v = &file->features;
+    const nc_type type = gwf_nc_type_of(nc, v);
+    file->scale = 1;
+    file->missing[0] = type == NC_FLOAT || type == NC_DOUBLE ? NC_FILL_DOUBLE : NAN;
+    file->missing[1] = NAN;
+    gwf_nc_number(nc, v, "scale_factor", &file->scale);
+    gwf_nc_number(nc, v, "add_offset", &file->offset);
+    gwf_nc_number(nc, v, "_FillValue", &file->missing[0]);
+    gwf_nc_number(nc, v, "missing_value", &file->missing[1]);
+    if (isfinite(file->scale) && isfinite(file->offset)) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: scale_factor or add_offset not finite",
+                    nc->path, v->name);
+}
+
+static gwf_status inspect(gwf_windset *file, gwf_error *err)
+{
+    GWF_TRY(find_features(file, err));
+    GWF_TRY(read_header(file, err));
+    GWF_TRY(read_packing(file, err));
+    find_time(file);
+    gather_text(file);
+    return gwf_windset_tune_cache(&file->nc, &file->features, file->header.advice,
+                                  sizeof file->header.advice, err);
+}
+
+gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err)
+{
+    *file = calloc(1, sizeof **file);
+    if (!*file) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    gwf_status status = gwf_nc_open(path, &(*file)->nc, err);
+    if (status == GWF_OK) status = inspect(*file, err);
+    if (status != GWF_OK) gwf_windset_close(file);
+    return status;
+}
+
+void gwf_windset_close(gwf_windset **file)
+{
+    if (!*file) return;
+    gwf_nc_close(&(*file)->nc, NULL);
+    free((*file)->header.lat);
+    free((*file)->header.lon);
+    free((*file)->scratch);
+    free(*file);
+    *file = NULL;
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static gwf_status read_failed(const gwf_windset *file, size_t step, int rc, gwf_error *err)
+{
+    char what[64];
+    snprintf(what, sizeof what, "reading step %zu failed", step);
+    return gwf_nc_fail(&file->nc, file->features.name, what, rc, GWF_ERR_IO, err);
+}
+
+static gwf_status read_floats(gwf_windset *file, const size_t start[4], const size_t count[4],
+                              float *values, gwf_error *err)
+{
+    const int rc = GWF_NC(nc_get_vara_float(file->nc.id, file->features.id, start, count, values));
+    if (rc != NC_NOERR) return read_failed(file, start[0], rc, err);
+    /* as floats: -9999.9 in double equals no stored value */
+    const float a = (float)file->missing[0], b = (float)file->missing[1];
+    const bool packed = file->scale != 1 || file->offset != 0;
+    const size_t n = count[1] * count[2] * count[3];
+    for (size_t i = 0; i < n; i++) values[i] = values[i] == a || values[i] == b ? NAN : values[i];
+    for (size_t i = 0; packed && i < n; i++)
+        values[i] = (float)(values[i] * file->scale + file->offset);
+    return GWF_OK;
+}
+
+/* Other types go through double, so that packed integers keep all their digits. */
+static gwf_status make_scratch(gwf_windset *file, gwf_error *err)
+{
+    if (file->scratch) return GWF_OK;
+    const size_t map = file->header.nlat * file->header.nlon;
+    file->scratch_channels = map < SCRATCH_VALUES ? SCRATCH_VALUES / map : 1;
+    file->scratch = malloc(file->scratch_channels * map * sizeof *file->scratch);
+    if (file->scratch) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", file->nc.path);
+}
+
+static gwf_status read_others(gwf_windset *file, const size_t start[4], const size_t count[4],
+                              float *values, gwf_error *err)
+{
+    const double a = file->missing[0], b = file->missing[1];
+    size_t first[4] = {start[0], start[1], 0, 0}, piece[4] = {1, 0, count[2], count[3]};
+    GWF_TRY(make_scratch(file, err));
+    for (size_t left = count[1]; left > 0; left -= piece[1], first[1] += piece[1]) {
+        piece[1] = left < file->scratch_channels ? left : file->scratch_channels;
+        const int rc =
+            GWF_NC(nc_get_vara_double(file->nc.id, file->features.id, first, piece, file->scratch));
+        if (rc != NC_NOERR) return read_failed(file, start[0], rc, err);
+        const size_t n = piece[1] * piece[2] * piece[3];
+        for (size_t i = 0; i < n; i++) {
+            const double x = file->scratch[i];
+            *values++ = x == a || x == b ? NAN : (float)(x * file->scale + file->offset);
+        }
+    }
+    return GWF_OK;
+}
+
+static gwf_status check_request(const gwf_windset *file, size_t step, const int *index, int count,
+                                gwf_error *err)
+{
+    const gwf_windset_header *h = &file->header;
+    if (step >= h->steps)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: step %zu, the file has %zu", file->nc.path,
+                        step, h->steps);
+    for (int i = 0; i < count; i++)
+        if (index[i] < 0 || (size_t)index[i] >= h->idim)
+            return gwf_fail(err, GWF_ERR_MISMATCH, "%s: variable %s: channel %d, the file has %zu",
+                            file->nc.path, file->features.name, index[i], h->idim);
+    return GWF_OK;
+}
+
+gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, int count,
+                            float *values, gwf_error *err)
+{
+    const size_t nlat = file->header.nlat, nlon = file->header.nlon;
+    GWF_TRY(check_request(file, step, index, count, err));
+    for (int i = 0, n; i < count; i += n) {
+        for (n = 1; i + n < count && index[i + n] == index[i] + n;) n++;
+        const size_t start[4] = {step, (size_t)index[i], 0, 0};
+        const size_t size[4] = {1, (size_t)n, nlat, nlon};
+        float *run = values + (size_t)i * nlat * nlon;
+        GWF_TRY(file->is_float ? read_floats(file, start, size, run, err)
+                               : read_others(file, start, size, run, err));
+    }
+    return GWF_OK;
+}
+
+gwf_status gwf_windset_time(gwf_windset *file, size_t step, double *time, gwf_error *err)
+{
+    GWF_TRY(check_request(file, step, NULL, 0, err));
+    *time = (double)step;
+    if (!file->has_time) return GWF_OK;
+    const int rc = GWF_NC(nc_get_var1_double(file->nc.id, file->time.id, &step, time));
+    if (rc == NC_NOERR) return GWF_OK;
+    return gwf_nc_fail(&file->nc, file->time.name, "reading failed", rc, GWF_ERR_IO, err);
+}

@@ -1,0 +1,42 @@
+/* WINDSET-style feature files: features(time, idim, lat, lon), normalised. Read only. */
+#ifndef GWF_IO_WINDSET_H
+#define GWF_IO_WINDSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+typedef struct gwf_windset gwf_windset;
+
+typedef struct gwf_windset_header {
+    size_t steps, idim, odim; /* odim 0: the file holds features only */
+    size_t nlat, nlon;
+    bool coordinates; /* lat and lon below were in the file */
+    double *lat;      /* degrees north, nlat values, south to north (owned by the reader) */
+    double *lon;      /* degrees east, nlon values */
+    char text[2048];  /* file name, long_name and the like, global attributes: free text */
+    char advice[256]; /* one line: why reading will be slow and the cure; "" when it will not */
+    char recipe[64];  /* global attribute gwflux_recipe, "" when absent */
+} gwf_windset_header;
+
+/* Open one file and check its shape. The variable is `features`, or the only 4-D variable named
+ * `__xarray_dataarray_variable__`; lat stored as lat/90 and lon as lon/360 become degrees.
+ * Errors name file, variable and what was expected: NOT_FOUND, FORMAT. */
+gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err);
+void gwf_windset_close(gwf_windset **file);
+
+/* Borrowed, valid until close. */
+const gwf_windset_header *gwf_windset_header_of(const gwf_windset *file);
+const char *gwf_windset_path(const gwf_windset *file);
+
+/* Channels index[0..count) of one step into values (count, nlat, nlon), in that order. Unpacked
+ * (scale_factor, add_offset); missing values come back as NaN. Runs of neighbouring channels are
+ * read in one piece. */
+gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, int count,
+                            float *values, gwf_error *err);
+
+/* The time coordinate of one step, as a double; the step number (from 0) when the file has none. */
+gwf_status gwf_windset_time(gwf_windset *file, size_t step, double *time, gwf_error *err);
+
+#endif

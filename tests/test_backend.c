@@ -1,0 +1,387 @@
+/* The op cases: every operation in every shape the networks use, on every built backend, watched by
+ * the guard. Truth is a double-precision loop written here from the definition. */
+#include "test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+
+/* A case in terms of plain channels; how a backend rounds them up is worked out below. */
+typedef struct op_case {
+    const char *name;
+    gwf_op_kind kind;
+    int in[2], out; /* channels: parts of the input, the output */
+    int rows, cols; /* of the input */
+    int kernel, pad_y, pad_x;
+    gwf_activation activation;
+    int halo_y, halo_x;
+    double tolerance; /* relative L2 against double */
+} op_case;
+
+#define CONV(name, in0, in1, out, rows, cols, kernel, pad_y, pad_x, act)                           \
+    {                                                                                              \
+        name, GWF_OP_CONV, {in0, in1}, out, rows, cols, kernel, pad_y, pad_x, act, 0, 0, 3e-6      \
+    }
+
+static const op_case cases[] = {
+    CONV("3x3, first layer's channels", 366, 0, 64, 8, 16, 3, 1, 1, GWF_RELU),
+    CONV("3x3 of a concatenation of odd parts", 12, 12, 20, 8, 16, 3, 1, 1, GWF_RELU),
+    CONV("3x3 of a concatenation, 16 each", 16, 16, 16, 16, 32, 3, 1, 1, GWF_RELU),
+    CONV("3x3 to one channel, sigmoid", 8, 0, 1, 8, 16, 3, 1, 1, GWF_SIGMOID),
+    CONV("3x3 to one channel of many, sigmoid", 64, 0, 1, 16, 32, 3, 1, 1, GWF_SIGMOID),
+    CONV("3x3 on the smallest level", 64, 0, 128, 4, 8, 3, 1, 1, GWF_RELU),
+    CONV("3x3 on one pixel", 32, 0, 32, 1, 1, 3, 1, 1, GWF_RELU),
+    CONV("3x3 with its own border in longitude", 16, 0, 16, 8, 18, 3, 1, 0, GWF_RELU),
+    CONV("3x3 unpadded", 33, 0, 33, 10, 18, 3, 0, 0, GWF_RELU),
+    CONV("3x3 identity", 16, 0, 16, 4, 8, 3, 1, 1, GWF_IDENTITY),
+    CONV("1x1 head", 64, 0, 244, 8, 16, 1, 0, 0, GWF_IDENTITY),
+    CONV("1x1 leaky", 369, 0, 50, 8, 16, 1, 0, 0, GWF_LEAKY_RELU),
+    {"pool", GWF_OP_POOL, {24, 0}, 24, 8, 16, 0, 0, 0, 0, 0, 0, 0},
+    {"pool to one pixel", GWF_OP_POOL, {5, 0}, 5, 2, 2, 0, 0, 0, 0, 0, 0, 0},
+    {"upsample", GWF_OP_UPSAMPLE, {24, 0}, 24, 4, 8, 0, 0, 0, 0, 0, 0, 0},
+    {"upsample one pixel", GWF_OP_UPSAMPLE, {7, 0}, 7, 1, 1, 0, 0, 0, 0, 0, 0, 0},
+    {"gate, one for all", GWF_OP_GATE, {1, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
+    {"gate, one each", GWF_OP_GATE, {40, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
+    {"halo in longitude", GWF_OP_HALO, {16, 16}, 32, 4, 8, 0, 0, 0, 0, 0, 1, 0},
+    {"halo of two", GWF_OP_HALO, {17, 0}, 17, 6, 8, 0, 0, 0, 0, 2, 2, 0},
+    {"halo of one column", GWF_OP_HALO, {4, 0}, 4, 1, 1, 0, 0, 0, 0, 1, 1, 0},
+};
+
+static float noise(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(*state >> 8) / 8388608.0f - 1.0f;
+}
+
+/* One case laid out on one backend. in and out are host arrays of plain channels. */
+typedef struct bench {
+    const op_case *c;
+    gwf_view in[2], whole_in, out; /* each part; all parts; the result */
+    gwf_op op;
+    int in_channels, out_rows, out_cols;
+    float *x, *y, *before, *weights, *bias; /* plain channels */
+    float *packed, *packed_bias;            /* rounded up */
+} bench;
+
+static int rounded(int channels, int block)
+{
+    return (channels + block - 1) / block * block;
+}
+
+static void size_result(bench *b)
+{
+    const op_case *c = b->c;
+    b->out_rows = c->rows;
+    b->out_cols = c->cols;
+    switch (c->kind) {
+    case GWF_OP_CONV:
+        b->out_rows += 2 * c->pad_y - c->kernel + 1;
+        b->out_cols += 2 * c->pad_x - c->kernel + 1;
+        break;
+    case GWF_OP_POOL:
+        b->out_rows /= 2;
+        b->out_cols /= 2;
+        break;
+    case GWF_OP_UPSAMPLE:
+        b->out_rows *= 2;
+        b->out_cols *= 2;
+        break;
+    case GWF_OP_HALO:
+        b->out_rows += 2 * c->halo_y;
+        b->out_cols += 2 * c->halo_x;
+        break;
+    case GWF_OP_GATE:
+        break;
+    }
+}
+
+static size_t in_plane(const bench *b)
+{
+    return (size_t)b->c->rows * (size_t)b->c->cols;
+}
+
+static size_t out_plane(const bench *b)
+{
+    return (size_t)b->out_rows * (size_t)b->out_cols;
+}
+
+static float *random_values(size_t n, unsigned seed)
+{
+    float *values = malloc((n ? n : 1) * sizeof *values);
+    for (size_t i = 0; i < n; i++) values[i] = noise(&seed);
+    return values;
+}
+
+static void fill_bench(bench *b)
+{
+    const op_case *c = b->c;
+    b->in_channels = c->in[0] + c->in[1];
+    size_result(b);
+    b->x = random_values((size_t)b->in_channels * in_plane(b), 1);
+    b->before = random_values((size_t)c->out * out_plane(b), 2);
+    b->y = calloc((size_t)c->out * out_plane(b), sizeof *b->y);
+    const size_t taps = (size_t)(c->kernel * c->kernel);
+    b->weights = random_values((size_t)c->out * (size_t)b->in_channels * taps, 3);
+    b->bias = random_values((size_t)c->out, 4);
+}
+
+static void free_bench(bench *b)
+{
+    free(b->x);
+    free(b->y);
+    free(b->before);
+    free(b->weights);
+    free(b->bias);
+    free(b->packed);
+    free(b->packed_bias);
+}
+
+/* Place of plain input channel c when each part is rounded up. */
+static int place(const op_case *c, int channel, int block)
+{
+    return channel < c->in[0] ? channel : channel - c->in[0] + rounded(c->in[0], block);
+}
+
+static void pack(bench *b, int block)
+{
+    const op_case *c = b->c;
+    const size_t taps = (size_t)(c->kernel * c->kernel);
+    const size_t in = (size_t)b->whole_in.channels, out = (size_t)b->out.channels;
+    b->packed = calloc(in * out * (taps ? taps : 1), sizeof *b->packed);
+    b->packed_bias = calloc(out, sizeof *b->packed_bias);
+    memcpy(b->packed_bias, b->bias, (size_t)c->out * sizeof *b->bias);
+    for (int k = 0; k < c->out; k++)
+        for (int i = 0; i < b->in_channels; i++)
+            memcpy(b->packed + ((size_t)k * in + (size_t)place(c, i, block)) * taps,
+                   b->weights + ((size_t)k * (size_t)b->in_channels + (size_t)i) * taps,
+                   taps * sizeof *b->weights);
+}
+
+/* Lay out input and result in an arena; returns its size. */
+static size_t lay_out(bench *b, const gwf_backend *backend, const gwf_context *context)
+{
+    const op_case *c = b->c;
+    const int block = backend->channel_block(context);
+    const int part0 = rounded(c->in[0], block), part1 = rounded(c->in[1], block);
+    const int out = c->kind == GWF_OP_HALO ? part0 + part1 : rounded(c->out, block);
+    b->whole_in = (gwf_view){0, part0 + part1, 0, part0 + part1, c->rows, c->cols};
+    b->in[0] = (gwf_view){0, part0 + part1, 0, part0, c->rows, c->cols};
+    b->in[1] = (gwf_view){0, part0 + part1, part0, part1, c->rows, c->cols};
+    const size_t in_bytes = backend->map_bytes(context, part0 + part1, c->rows, c->cols);
+    const size_t offset = (in_bytes + 63) / 64 * 64;
+    /* The result is the second half of a larger map: a view that does not start at its map. */
+    b->out = (gwf_view){offset, block + out, block, out, b->out_rows, b->out_cols};
+    return offset + backend->map_bytes(context, block + out, b->out_rows, b->out_cols);
+}
+
+static gwf_status run_on(bench *b, const gwf_backend *backend, gwf_context *context, gwf_error *err)
+{
+    const op_case *c = b->c;
+    gwf_step *step = NULL;
+    gwf_status status = GWF_OK;
+    const int block = backend->channel_block(context);
+    const size_t bytes = lay_out(b, backend, context);
+    pack(b, block);
+    const gwf_op op = {c->kind,        b->whole_in,
+                       b->out,         c->kernel,
+                       c->pad_y,       c->pad_x,
+                       c->activation,  b->packed,
+                       b->packed_bias, c->in[0] == 1 ? 1 : b->whole_in.channels,
+                       c->halo_y,      c->halo_x};
+    GWF_TRY_DONE(backend->prepare(context, &op, &step, err));
+    GWF_TRY_DONE(backend->reserve(context, bytes, err));
+    GWF_TRY_DONE(backend->load(context, &b->in[0], b->x, c->in[0], err));
+    if (c->in[1])
+        GWF_TRY_DONE(backend->load(context, &b->in[1], b->x + in_plane(b) * (size_t)c->in[0],
+                                   c->in[1], err));
+    if (c->kind == GWF_OP_GATE)
+        GWF_TRY_DONE(backend->load(context, &b->out, b->before, c->out, err));
+    GWF_TRY_DONE(backend->run(context, step, err));
+    GWF_TRY_DONE(backend->store(context, &b->out, b->y, c->out, err));
+done:
+    backend->release(context, step);
+    return status;
+}
+
+/* ---- truth, from the definitions, in double ---- */
+
+static double activated(gwf_activation activation, double x)
+{
+    switch (activation) {
+    case GWF_RELU:
+        return x > 0 ? x : 0;
+    case GWF_LEAKY_RELU:
+        return x > 0 ? x : 0.01 * x;
+    case GWF_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case GWF_IDENTITY:
+        break;
+    }
+    return x;
+}
+
+/* Input channel c at (y, x), 0 outside the map. */
+static double at(const bench *b, int c, int y, int x)
+{
+    if (y < 0 || y >= b->c->rows || x < 0 || x >= b->c->cols) return 0;
+    return b->x[in_plane(b) * (size_t)c + (size_t)(y * b->c->cols + x)];
+}
+
+static double true_conv(const bench *b, int k, int y, int x)
+{
+    const op_case *c = b->c;
+    const float *w = b->weights + (size_t)(k * b->in_channels * c->kernel * c->kernel);
+    double sum = b->bias[k];
+    for (int i = 0; i < b->in_channels; i++)
+        for (int ky = 0; ky < c->kernel; ky++)
+            for (int kx = 0; kx < c->kernel; kx++)
+                sum += *w++ * at(b, i, y + ky - c->pad_y, x + kx - c->pad_x);
+    return activated(c->activation, sum);
+}
+
+static double true_value(const bench *b, int k, int y, int x)
+{
+    const op_case *c = b->c;
+    const size_t here = out_plane(b) * (size_t)k + (size_t)(y * b->out_cols + x);
+    switch (c->kind) {
+    case GWF_OP_CONV:
+        return true_conv(b, k, y, x);
+    case GWF_OP_POOL:
+        return fmax(fmax(at(b, k, 2 * y, 2 * x), at(b, k, 2 * y, 2 * x + 1)),
+                    fmax(at(b, k, 2 * y + 1, 2 * x), at(b, k, 2 * y + 1, 2 * x + 1)));
+    case GWF_OP_UPSAMPLE:
+        return at(b, k, y / 2, x / 2);
+    case GWF_OP_GATE:
+        return (double)b->before[here] * at(b, c->in[0] == 1 ? 0 : k, y, x);
+    case GWF_OP_HALO:
+        return at(b, k, y - c->halo_y, (x - c->halo_x + 4 * c->cols) % c->cols);
+    }
+    return NAN;
+}
+
+static double error_of(const bench *b)
+{
+    double difference = 0, norm = 0;
+    for (int k = 0; k < b->c->out; k++)
+        for (int y = 0; y < b->out_rows; y++)
+            for (int x = 0; x < b->out_cols; x++) {
+                const double truth = true_value(b, k, y, x);
+                const double got = b->y[out_plane(b) * (size_t)k + (size_t)(y * b->out_cols + x)];
+                difference += (got - truth) * (got - truth);
+                norm += truth * truth;
+            }
+    return sqrt(difference / norm);
+}
+
+/* ---- every case on every backend ---- */
+
+static void run_case(const op_case *c, const gwf_backend *watched)
+{
+    gwf_error err = {0};
+    gwf_context *context = NULL;
+    bench b = {.c = c};
+    const gwf_backend_config config = {.threads = 2, .wrapped = watched};
+    CHECK_OK(gwf_backend_guard.open(&config, &context, &err), err);
+    if (!context) return;
+    fill_bench(&b);
+    CHECK_OK(run_on(&b, &gwf_backend_guard, context, &err), err);
+    const double error = error_of(&b);
+    if (!(error <= c->tolerance + 1e-7))
+        fprintf(stderr, "\n  backend %s, %s: relative error %g\n", watched->name, c->name, error);
+    CU_ASSERT_TRUE(error <= c->tolerance + 1e-7);
+    gwf_backend_guard.close(context);
+    free_bench(&b);
+}
+
+static void test_op_cases(void)
+{
+    for (const gwf_backend *const *backend = gwf_backends(); *backend; backend++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) run_case(&cases[i], *backend);
+}
+
+/* ---- opening ---- */
+
+static void test_open_by_name(void)
+{
+    const gwf_backend_config config = {.threads = 1};
+    const gwf_backend *backend = NULL;
+    gwf_context *context = NULL;
+    gwf_error err = {0};
+    CHECK_OK(gwf_backend_open("ref", &config, &backend, &context, &err), err);
+    CU_ASSERT_PTR_EQUAL(backend, &gwf_backend_ref);
+    backend->close(context);
+    CHECK_OK(gwf_backend_open("auto", &config, &backend, &context, &err), err);
+    CU_ASSERT_PTR_EQUAL(backend, gwf_backends()[0]);
+    backend->close(context);
+    CHECK_FAILS(gwf_backend_open("gpu", &config, &backend, &context, &err), GWF_ERR_ARGUMENT, err,
+                "expected auto, cpu or ref");
+}
+
+/* ---- the guard itself: a backend that does wrong must not pass ---- */
+
+static gwf_status run_nothing(gwf_context *context, gwf_step *step, gwf_error *err)
+{
+    (void)context;
+    (void)step;
+    (void)err;
+    return GWF_OK;
+}
+
+static gwf_view overrun_view;
+
+static gwf_status run_too_far(gwf_context *context, gwf_step *step, gwf_error *err)
+{
+    float values[64] = {0};
+    gwf_view behind = overrun_view;
+    GWF_TRY(gwf_backend_ref.run(context, step, err));
+    behind.offset += sizeof(float) * 2 * 8 * 16; /* the first values behind the map */
+    behind.channels = behind.map_channels = behind.rows = 1;
+    behind.first = 0;
+    behind.cols = 2;
+    return gwf_backend_ref.load(context, &behind, values, 1, err);
+}
+
+static gwf_status watch(gwf_status (*run)(gwf_context *, gwf_step *, gwf_error *), gwf_error *err)
+{
+    gwf_backend broken = gwf_backend_ref;
+    const gwf_backend_config config = {.wrapped = &broken};
+    gwf_context *context = NULL;
+    gwf_step *step = NULL;
+    float values[2 * 4 * 8] = {0};
+    const gwf_view in = {0, 2, 0, 2, 4, 8};
+    const gwf_view out = {4096, 2, 0, 2, 8, 16};
+    const gwf_op op = {.kind = GWF_OP_UPSAMPLE, .in = in, .out = out};
+    gwf_status status = GWF_OK;
+    broken.run = run;
+    overrun_view = out;
+    GWF_TRY(gwf_backend_guard.open(&config, &context, err));
+    GWF_TRY_DONE(gwf_backend_guard.prepare(context, &op, &step, err));
+    GWF_TRY_DONE(gwf_backend_guard.reserve(context, 8192, err));
+    GWF_TRY_DONE(gwf_backend_guard.load(context, &in, values, 2, err));
+    GWF_TRY_DONE(gwf_backend_guard.run(context, step, err));
+done:
+    gwf_backend_guard.release(context, step);
+    gwf_backend_guard.close(context);
+    return status;
+}
+
+static void test_guard_sees(void)
+{
+    gwf_error err = {0};
+    CHECK_OK(watch(gwf_backend_ref.run, &err), err);
+    CHECK_FAILS(watch(run_nothing, &err), GWF_ERR_BACKEND, err, "was not written");
+    CHECK_FAILS(watch(run_too_far, &err), GWF_ERR_BACKEND, err, "past the end");
+}
+
+int main(void)
+{
+    static const test_case tests[] = {
+        {"every operation on every backend", test_op_cases},
+        {"backends open by name", test_open_by_name},
+        {"the guard sees unwritten results and overruns", test_guard_sees},
+    };
+    return test_run("backend", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,165 @@
+/* The public API: life of an engine, its messages, its answers. */
+#include "test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coupling/engine.h"
+#include "model/checkpoint.h"
+
+static void make_model(const char *checkpoint, const char *features, const char *vertical,
+                       const char *path)
+{
+    const gwf_model_choice choice = {features, vertical, "era5-released", "zero", "rho_uw"};
+    gwf_tensor_set set = {0};
+    gwf_checkpoint_info info;
+    gwf_model model = {0};
+    gwf_error err = {0};
+    CHECK_OK(gwf_checkpoint_read(test_data(checkpoint), &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_model_build(&set, &choice, "test", NULL, &model, &err), err);
+    /* A grid of 16 x 32 keeps the test fast. */
+    model.nlat = 16;
+    model.nlon = 32;
+    gwf_gaussian_latitudes(16, model.lat);
+    for (int i = 0; i < 32; i++) model.lon[i] = 11.25 * i;
+    CHECK_OK(gwf_model_write(&model, path, "test", true, &err), err);
+    gwf_model_free(&model);
+}
+
+static gwf_engine *make_engine(const char *backend)
+{
+    gwf_engine *engine = NULL;
+    gwf_options *options = gwf_options_create();
+    const char *path = test_scratch("model.nc");
+    make_model("golden/unet.pt", "uvtheta", "global", path);
+    CU_ASSERT_EQUAL(gwf_options_set(options, "backend", backend), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_create(path, options, &engine), GWF_OK);
+    gwf_options_free(&options);
+    return engine;
+}
+
+static float *some_features(const gwf_shape *n)
+{
+    const size_t count = (size_t)(n->inputs * n->lat * n->lon);
+    float *features = malloc(count * sizeof *features);
+    for (size_t i = 0; i < count; i++) features[i] = (float)sin(0.37 * (double)i);
+    return features;
+}
+
+static void test_shape(void)
+{
+    gwf_engine *engine = make_engine("ref");
+    gwf_shape n = {0};
+    CU_ASSERT_EQUAL(gwf_get_shape(engine, &n), GWF_OK);
+    CU_ASSERT_TRUE(n.inputs == 366 && n.outputs == 244 && n.levels == 122 && n.lat == 16 &&
+                   n.lon == 32);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_describe(engine), "attention_unet"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_describe(engine), "backend ref"));
+    gwf_free(&engine);
+    CU_ASSERT_PTR_NULL(engine);
+    gwf_free(&engine);
+    gwf_free(NULL);
+}
+
+/* F = x~^3 d + mu with the recipe's constants, written out here. */
+static void test_fluxes_are_physical(void)
+{
+    gwf_engine *engine = make_engine("ref");
+    gwf_shape n = {0};
+    gwf_get_shape(engine, &n);
+    const size_t plane = (size_t)(n.lat * n.lon), count = plane * (size_t)n.outputs;
+    float *features = some_features(&n);
+    float *x = malloc(count * sizeof *x), *flux = malloc(count * sizeof *flux);
+    CU_ASSERT_EQUAL(gwf_predict_normalised(engine, features, x), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_OK);
+    double worst = 0;
+    for (size_t i = 0; i < count; i++) {
+        const bool uw = i < count / 2;
+        const double d = uw ? 0.0050768547492663395 : 0.003792741148955207;
+        const double mu = uw ? -0.0005112474139891424 : -0.0002982954242187403;
+        const double truth = (double)x[i] * x[i] * x[i] * d + mu;
+        const double error = fabs(flux[i] - truth) / fabs(truth);
+        if (!(error <= worst)) worst = error;
+    }
+    CHECK_AT_MOST(worst, 1e-6);
+    free(features);
+    free(x);
+    free(flux);
+    gwf_free(&engine);
+}
+
+static void test_two_engines_agree(void)
+{
+    gwf_engine *ref = make_engine("ref"), *other = make_engine("auto");
+    gwf_shape n = {0};
+    gwf_get_shape(ref, &n);
+    const size_t count = (size_t)(n.lat * n.lon * n.outputs);
+    float *features = some_features(&n);
+    float *a = malloc(count * sizeof *a), *b = malloc(count * sizeof *b);
+    CU_ASSERT_EQUAL(gwf_predict_normalised(ref, features, a), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_predict_normalised(other, features, b), GWF_OK);
+    CHECK_AT_MOST(test_relative_l2(b, a, count), 1e-5);
+    memset(a, 0, count * sizeof *a);
+    CU_ASSERT_EQUAL(gwf_predict_normalised(other, features, a), GWF_OK);
+    CU_ASSERT_EQUAL(memcmp(a, b, count * sizeof *a), 0); /* a second run repeats the first */
+    free(features);
+    free(a);
+    free(b);
+    gwf_free(&ref);
+    gwf_free(&other);
+}
+
+static void test_bad_values_are_named(void)
+{
+    gwf_engine *engine = make_engine("ref");
+    gwf_shape n = {0};
+    gwf_get_shape(engine, &n);
+    const size_t plane = (size_t)(n.lat * n.lon);
+    float *features = some_features(&n);
+    float *flux = calloc(plane * (size_t)n.outputs, sizeof *flux);
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        float *place = &features[plane * 245 + 3 * 32 + 5], old = *place;
+        *place = bad[i];
+        CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_ERR_DATA);
+        CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine),
+                                      "feature theta (channel 245, level 17) at row 3, column 5"));
+        CU_ASSERT_EQUAL(flux[0], 0.0f);
+        *place = old;
+    }
+    CU_ASSERT_EQUAL(gwf_predict(engine, NULL, flux), GWF_ERR_ARGUMENT);
+    CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_OK);
+    free(features);
+    free(flux);
+    gwf_free(&engine);
+}
+
+static void test_failures_keep_a_message(void)
+{
+    gwf_engine *engine = NULL;
+    gwf_shape n;
+    float value = 0;
+    CU_ASSERT_EQUAL(gwf_create(test_scratch("none.nc"), NULL, &engine), GWF_ERR_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "none.nc"));
+    CU_ASSERT_EQUAL(gwf_predict(engine, &value, &value), GWF_ERR_ARGUMENT);
+    CU_ASSERT_EQUAL(gwf_get_shape(engine, &n), GWF_ERR_ARGUMENT);
+    gwf_free(&engine);
+    CU_ASSERT_EQUAL(gwf_create(NULL, NULL, &engine), GWF_ERR_ARGUMENT);
+    gwf_free(&engine);
+    CU_ASSERT_EQUAL(gwf_predict(NULL, &value, &value), GWF_ERR_ARGUMENT);
+    CU_ASSERT_STRING_EQUAL(gwf_version(), GWF_VERSION);
+}
+
+int main(void)
+{
+    static const test_case tests[] = {
+        {"an engine knows its shape and is freed", test_shape},
+        {"fluxes are physical", test_fluxes_are_physical},
+        {"two engines side by side agree and repeat", test_two_engines_agree},
+        {"values that are not finite are named", test_bad_values_are_named},
+        {"failures keep a message", test_failures_keep_a_message},
+    };
+    return test_run("engine", tests, sizeof tests / sizeof *tests);
+}

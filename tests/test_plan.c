@@ -1,0 +1,267 @@
+/* Whole networks against PyTorch in float64, layer by layer, on every built backend. */
+#include "test.h"
+
+#include <math.h>
+#include <netcdf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/plan.h"
+#include "model/checkpoint.h"
+
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* The whole of a NetCDF variable of three dimensions; NULL when it is not there. Some files hold
+ * only every so many-th channel. */
+static float *read_map(const char *path, const char *name, size_t shape[3], int *every)
+{
+    int file, variable, dims[NC_MAX_VAR_DIMS];
+    float *values = NULL;
+    *every = 1;
+    if (nc_open(path, NC_NOWRITE, &file) != NC_NOERR) return NULL;
+    if (nc_inq_varid(file, name, &variable) == NC_NOERR &&
+        nc_inq_vardimid(file, variable, dims) == NC_NOERR) {
+        for (int i = 0; i < 3; i++) nc_inq_dimlen(file, dims[i], &shape[i]);
+        values = malloc(shape[0] * shape[1] * shape[2] * sizeof *values);
+        if (nc_get_var_float(file, variable, values) != NC_NOERR) {
+            free(values);
+            values = NULL;
+        }
+        nc_get_att_int(file, variable, "every", every);
+    }
+    nc_close(file);
+    return values;
+}
+
+/* ---- taps ---- */
+
+typedef struct tap_check {
+    const char *expected; /* file */
+    const char *backend;
+    double tolerance;
+    int compared;
+} tap_check;
+
+/* The name in the expected files of a layer's result: "conv1.conv.3" -> conv1, "up5.up.1" -> up5,
+ * "attn5.Psi.0" -> attn5, "conv1x1" and "output" -> prediction; NULL: not among them. */
+static const char *tap_name(const char *layer, char name[64])
+{
+    static const char *const ends[] = {".conv.3", ".up.1", ".Psi.0"};
+    if (strcmp(layer, "conv1x1") == 0 || strcmp(layer, "output") == 0) return "prediction";
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const char *end = strstr(layer, ends[i]);
+        if (!end || end[strlen(ends[i])]) continue;
+        snprintf(name, 64, "%.*s", (int)(end - layer), layer);
+        return name;
+    }
+    return NULL;
+}
+
+static void check_tap(void *user, const char *layer, int channels, int rows, int cols,
+                      const float *values)
+{
+    tap_check *check = user;
+    char buffer[64];
+    const char *name = tap_name(layer, buffer);
+    size_t shape[3] = {0};
+    int every = 1;
+    float *truth = name ? read_map(check->expected, name, shape, &every) : NULL;
+    if (!truth) return;
+    const size_t plane = (size_t)rows * (size_t)cols;
+    const bool fits = shape[0] == ((size_t)channels + (size_t)every - 1) / (size_t)every &&
+                      shape[1] == (size_t)rows && shape[2] == (size_t)cols;
+    CU_ASSERT_TRUE(fits);
+    if (fits) {
+        float *kept = malloc(shape[0] * plane * sizeof *kept);
+        for (size_t k = 0; k < shape[0]; k++)
+            memcpy(kept + k * plane, values + k * (size_t)every * plane, plane * sizeof *kept);
+        const double error = test_relative_l2(kept, truth, shape[0] * plane);
+        if (!(error <= check->tolerance))
+            fprintf(stderr, "\n  %s, backend %s, %s: relative error %g, at most %g\n",
+                    check->expected, check->backend, name, error, check->tolerance);
+        CU_ASSERT_TRUE(error <= check->tolerance);
+        check->compared++;
+        free(kept);
+    }
+    free(truth);
+}
+
+/* ---- a network on a backend ---- */
+
+/* Run on `backend`, or on the guard around it, and compare all taps. */
+static void run_network(const gwf_network *network, const gwf_backend *backend,
+                        const gwf_backend *watched, const float *input, int nlat, int nlon,
+                        int runs, tap_check *check)
+{
+    gwf_error err = {0};
+    gwf_context *context = NULL;
+    gwf_plan *plan = NULL;
+    const gwf_backend_config config = {.threads = 2, .wrapped = watched};
+    float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
+    CHECK_OK(backend->open(&config, &context, &err), err);
+    CHECK_OK(gwf_plan_create(network, backend, context, nlat, nlon, &plan, &err), err);
+    if (plan) {
+        for (int again = 0; again < runs; again++) { /* the second map finds a used arena */
+            gwf_plan_set_tap(plan, again ? NULL : check_tap, check);
+            CHECK_OK(gwf_plan_run(plan, input, output, &err), err);
+            check_tap(check, "output", network->outputs, nlat, nlon, output);
+        }
+        CU_ASSERT_TRUE(gwf_plan_arena_bytes(plan) <= gwf_plan_unshared_bytes(plan) + 64 * 64);
+    }
+    gwf_plan_free(&plan);
+    backend->close(context);
+    free(output);
+}
+
+typedef struct network_case {
+    const char *checkpoint, *expected;
+    gwf_padding padding;
+    int nlat, nlon, first; /* first: of the shared map's channels */
+    int taps;              /* compared in the first of the two runs, besides the prediction */
+} network_case;
+
+/* x[c, y, x] of the golden files, as make_networks.py has it. */
+static float *formula_input(int channels, int nlat, int nlon)
+{
+    float *values = malloc((size_t)channels * (size_t)(nlat * nlon) * sizeof *values), *v = values;
+    for (int c = 0; c < channels; c++)
+        for (int y = 0; y < nlat; y++)
+            for (int x = 0; x < nlon; x++)
+                *v++ = (float)(1.5 * sin(0.7 * c + 0.3 * y * (1 + c % 5) + 0.45 * x * (1 + c % 3)));
+    return values;
+}
+
+static void check_network(const network_case *c, const char *checkpoint, const char *expected,
+                          const float *input)
+{
+    gwf_error err = {0};
+    gwf_tensor_set set = {0};
+    gwf_network network = {0};
+    gwf_checkpoint_info info;
+    CHECK_OK(gwf_checkpoint_read(checkpoint, &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_network_build(&set, c->padding, NULL, &network, &err), err);
+    for (const gwf_backend *const *b = gwf_backends(); network.layers && *b; b++) {
+        const bool is_ref = *b == &gwf_backend_ref;
+        const bool slow = is_ref && c->nlat > 16; /* once is enough, and not under a sanitizer */
+        tap_check check = {expected, (*b)->name, is_ref ? 2e-6 : 1e-5, 0};
+        if (slow && SANITIZED) {
+            test_skip("%s on ref: too slow under a sanitizer", checkpoint);
+            continue;
+        }
+        const int runs = slow ? 1 : 2;
+        run_network(&network, *b, NULL, input, c->nlat, c->nlon, runs, &check);
+        CU_ASSERT_EQUAL(check.compared, c->taps + 1 + runs);
+        if (!slow)
+            run_network(&network, &gwf_backend_guard, *b, input, c->nlat, c->nlon, runs, &check);
+    }
+    gwf_network_free(&network);
+    gwf_tensor_set_free(&set);
+}
+
+static void check_golden(const network_case *c)
+{
+    char checkpoint[1024], expected[1024];
+    gwf_error err = {0};
+    gwf_tensor_set set = {0};
+    gwf_network network = {0};
+    gwf_checkpoint_info info;
+    snprintf(checkpoint, sizeof checkpoint, "%s", test_data(c->checkpoint));
+    snprintf(expected, sizeof expected, "%s", test_data(c->expected));
+    CHECK_OK(gwf_checkpoint_read(checkpoint, &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_network_build(&set, c->padding, NULL, &network, &err), err);
+    float *input = formula_input(network.inputs, c->nlat, c->nlon);
+    gwf_network_free(&network);
+    gwf_tensor_set_free(&set);
+    check_network(c, checkpoint, expected, input);
+    free(input);
+}
+
+static void test_golden_unets(void)
+{
+    static const network_case cases[] = {
+        {"golden/unet.pt", "golden/unet_zero.nc", GWF_PADDING_ZERO, 16, 32, 0, 17},
+        {"golden/unet.pt", "golden/unet_periodic.nc", GWF_PADDING_PERIODIC_LON, 16, 32, 0, 4},
+        {"golden/unet_3d.pt", "golden/unet_3d.nc", GWF_PADDING_ZERO, 16, 32, 0, 5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_golden(&cases[i]);
+}
+
+static void test_golden_anns(void)
+{
+    static const network_case cases[] = {
+        {"golden/ann_1x1.pt", "golden/ann_1x1.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
+        {"golden/ann_3x3.pt", "golden/ann_3x3.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
+        {"golden/ann_5x5.pt", "golden/ann_5x5.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_golden(&cases[i]);
+}
+
+/* The real map of ../shared: features (1, 369, 64, 128). */
+static float *shared_input(int first)
+{
+    const char *path = test_shared("data/windset_uvtheta_2005-01-23.nc");
+    const size_t start[] = {0, (size_t)first, 0, 0}, count[] = {1, 369 - (size_t)first, 64, 128};
+    int file, variable;
+    if (!path || nc_open(path, NC_NOWRITE, &file) != NC_NOERR) return NULL;
+    float *values = malloc(count[1] * count[2] * count[3] * sizeof *values);
+    CU_ASSERT_EQUAL(nc_inq_varid(file, "features", &variable), NC_NOERR);
+    CU_ASSERT_EQUAL(nc_get_vara_float(file, variable, start, count, values), NC_NOERR);
+    nc_close(file);
+    return values;
+}
+
+static void test_shared_fixtures(void)
+{
+    static const network_case cases[] = {
+        {"fixtures/unet_w8_uvtheta_epoch3.pt", "fixtures/unet_w8_uvtheta_expected.nc",
+         GWF_PADDING_ZERO, 64, 128, 3, 17},
+        {"fixtures/ann_1x1_uvtheta_epoch2.pt", "fixtures/ann_1x1_uvtheta_expected.nc",
+         GWF_PADDING_ZERO, 64, 128, 0, 0},
+        {"fixtures/ann_3x3_uvtheta_epoch2.pt", "fixtures/ann_3x3_uvtheta_expected.nc",
+         GWF_PADDING_ZERO, 64, 128, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *checkpoint = test_shared(cases[i].checkpoint);
+        const char *expected = test_shared(cases[i].expected);
+        float *input = checkpoint && expected ? shared_input(cases[i].first) : NULL;
+        if (input)
+            check_network(&cases[i], checkpoint, expected, input);
+        else
+            test_skip("%s is not there", cases[i].checkpoint);
+        free(input);
+    }
+}
+
+static void test_grid_refused(void)
+{
+    gwf_error err = {0};
+    gwf_tensor_set set = {0};
+    gwf_network network = {0};
+    gwf_checkpoint_info info;
+    gwf_plan *plan = NULL;
+    CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &network, &err), err);
+    CHECK_FAILS(gwf_plan_create(&network, &gwf_backend_ref, NULL, 72, 144, &plan, &err),
+                GWF_ERR_MISMATCH, err, "72 latitudes and 144 longitudes");
+    CHECK_FAILS(gwf_plan_create(&network, &gwf_backend_ref, NULL, 0, 16, &plan, &err),
+                GWF_ERR_MISMATCH, err, "multiples of 16");
+    CU_ASSERT_PTR_NULL(plan);
+    gwf_network_free(&network);
+    gwf_tensor_set_free(&set);
+}
+
+int main(void)
+{
+    static const test_case tests[] = {
+        {"golden U-Nets: zero, periodic, 3-D gates", test_golden_unets},
+        {"golden ANNs: 1x1, 3x3, 5x5", test_golden_anns},
+        {"shared fixtures on a real map", test_shared_fixtures},
+        {"grids that do not divide are refused", test_grid_refused},
+    };
+    return test_run("plan", tests, sizeof tests / sizeof *tests);
+}
