@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model.h"
+
 typedef struct options {
     const char *path;
     size_t steps, idim, odim, nlat, nlon, chunk_steps;
@@ -161,10 +163,13 @@ static void put_text(int file, int variable, const char *name, const char *text)
 /* Stored as WINDSET stores them: fractions of 90 and 360. */
 static void write_axes(const options *o, int file, int lat, int lon)
 {
+    double *degrees = malloc(o->nlat * sizeof *degrees);
+    gwf_gaussian_latitudes((int)o->nlat, degrees);
     for (size_t j = 0; j < o->nlat; j++) {
-        const double y = (2.0 * (double)j + 1) / (double)o->nlat - 1;
+        const double y = degrees[j] / 90;
         check(nc_put_var1_double(file, lat, &j, &y), "lat");
     }
+    free(degrees);
     for (size_t i = 0; i < o->nlon; i++) {
         const double x = (double)i / (double)o->nlon;
         check(nc_put_var1_double(file, lon, &i, &x), "lon");

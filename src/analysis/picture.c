@@ -61,13 +61,11 @@ gwf_picture_numbers gwf_picture_measure(const gwf_picture *p)
 
 /* --- the field, closed ----------------------------------------------------------------------- */
 
-/* Everything beyond the limit is brought inside, since Magics has no colour beyond the last
- * contour. Only the last tenth is bent, and order is kept: Magics leaves holes in a plateau. */
-static double bend(double x, double limit)
+/* A little inside the last contour, beyond which Magics has no colour. */
+static double clamp(double x, double end)
 {
-    const double part = fabs(x) / limit;
-    if (part <= 0.9) return x;
-    return copysign(limit * fmin(1 - 0.01 / (part - 0.8), 0.9999), x);
+    const double limit = 0.9999 * end;
+    return x > limit ? limit : x < -limit ? -limit : x;
 }
 
 static double row_mean(const float *row, size_t count)
@@ -99,7 +97,7 @@ static void close_longitude(const gwf_picture *p, gwf_picture_field *f)
         const size_t from = (first + n - 1 + j) % n;
         f->lon[j] = to_west(p->lon[from]);
         for (size_t i = 0; i < p->nlat; i++)
-            f->values[(i + 1) * f->nlon + j] = bend((double)p->values[i * n + from], f->limit);
+            f->values[(i + 1) * f->nlon + j] = clamp((double)p->values[i * n + from], f->limit);
     }
     f->lon[0] -= 360;
     f->lon[f->nlon - 1] += 360;
@@ -115,8 +113,8 @@ static void close_latitude(const gwf_picture *p, gwf_picture_field *f)
     f->lat[0] = -90;
     f->lat[f->nlat - 1] = 90;
     for (size_t j = 0; j < f->nlon; j++) {
-        south[j] = bend(s, f->limit);
-        north[j] = bend(n, f->limit);
+        south[j] = clamp(s, f->limit);
+        north[j] = clamp(n, f->limit);
     }
 }
 

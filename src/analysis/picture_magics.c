@@ -90,6 +90,7 @@ static void draw_shading(const gwf_picture_field *f)
     mag_setc("contour_highlight", "off");
     mag_setc("contour_label", "off");
     mag_setc("contour_hilo", "off");
+    mag_setc("contour_method", "linear"); /* no curve that leaves the range of the field */
     mag_setc("contour_shade", "on");
     mag_setc("contour_shade_method", "area_fill");
     mag_setc("contour_level_selection_type", "level_list");

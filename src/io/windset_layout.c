@@ -67,6 +67,7 @@ gwf_status gwf_windset_axis(const gwf_nc *file, const char *const names[2], size
 
 #define MIB ((size_t)1 << 20)
 static const size_t cache_limit = 256 * MIB;
+static const size_t direct_bytes = MIB / 16;   /* of one chunk's share in a step */
 static const size_t decode_limit = 1024 * MIB; /* a damaged or hostile file may ask for 4 GB */
 
 typedef struct chunking {
@@ -133,12 +134,15 @@ gwf_status gwf_windset_tune_cache(const gwf_nc *file, const gwf_nc_variable *fea
                         "read; rewrite it with nccopy -c %s/1",
                         file->path, features->name, (double)c.bytes / 1e9,
                         (double)decode_limit / 1e9, features->dims[0]);
-    size_t bytes = c.row, slots = c.slots;
+    /* What is stored as it is can be read in part, past the cache, which beats whole chunks unless
+     * the parts are tiny. */
+    const bool direct =
+        !c.filtered && (c.row > cache_limit || c.bytes / c.shape[0] >= direct_bytes);
+    size_t bytes = direct ? 1 : c.row, slots = c.slots;
     const size_t most_slots = 4 * MIB;
     if (bytes > cache_limit) {
-        /* Chunks that are not cached are read in part, but only where nothing is to be decoded. */
-        bytes = c.filtered ? cache_limit : 1;
-        if (c.filtered && c.shape[0] > 1)
+        bytes = cache_limit;
+        if (c.shape[0] > 1)
             snprintf(advice, size,
                      "chunks span %zu steps and are decoded again for each: slow; "
                      "nccopy -c %.64s/1 makes a copy that reads faster",

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# gwflux predict and info, as a user calls them: what works and every error. Arguments as for
+# test_import.sh.
+set -u
+gwflux=$1 source=$2 programs=$3
+golden=$source/tests/golden
+# shellcheck source=tests/cli/check.sh
+. "$source/tests/cli/check.sh"
+predict() { "$gwflux" predict "$@"; }
+windset() { "$programs/make_windset" "$@"; }
+compare() { "$programs/compare_fluxes" "$@"; }
+
+"$gwflux" import "$golden/unet.pt" -o unet.nc --features uvtheta > /dev/null
+"$gwflux" import "$golden/ann_1x1.pt" -o ann.nc --features uvtheta \
+    --vertical stratosphere_update > /dev/null 2>&1
+windset in.nc --steps 4 --idim 369
+windset more.nc --steps 2 --idim 491 --seed 2
+
+works "one file" predict -m unet.nc -i in.nc -o out.nc
+says "summary" "out.nc: 4 steps in" out
+says "auto says what it took" "backend cpu: oneDNN" err
+holds "no part is left" test ! -e out.nc.part
+works "ncdump" ncdump -h out.nc
+says "fluxes" "float uw(time, lev, lat, lon)" out
+says "in Pa" 'uw:units = "Pa"' out
+says "CF" ':Conventions = "CF-1.10"' out
+says "provenance" ":gwflux_model_sha256 = \"$(sha256sum unet.nc | cut -c1-64)\"" out
+says "the command" "gwflux predict -m unet.nc -i in.nc -o out.nc" out
+says "degrees" 'lat:units = "degrees_north"' out
+says "precision" ':gwflux_precision = "fp32"' out
+
+works "ref" predict -m unet.nc -i in.nc -o ref.nc --backend ref --steps 1:3
+works "cpu agrees with ref" compare out.nc 1 ref.nc 0 2 1e-5
+works "two inputs of two families" predict -m unet.nc -i in.nc -i more.nc -o both.nc --normalised
+works "the first file's steps are the same" compare out.nc 0 both.nc 0 4 0
+works "and prediction is there" ncdump -h both.nc
+says "as the reference writes it" "float prediction(time, odim, lat, lon)" out
+works "steps across files" predict -m unet.nc -i in.nc -i more.nc -o across.nc --steps 3:5
+works "are the same steps" compare across.nc 0 both.nc 3 2 0
+works "steps to the end" predict -m unet.nc -i in.nc -o end.nc --steps 2:
+works "are the same steps" compare end.nc 0 out.nc 2 2 0
+works "ANN" predict -m ann.nc -i in.nc -o ann_out.nc
+works "one thread" predict -m unet.nc -i in.nc -o one.nc --threads 1 --steps :1
+windset small.nc --steps 1 --idim 369 --nlat 32 --nlon 64
+works "another grid" predict -m unet.nc -i small.nc -o small_out.nc
+says "is told" "the network was trained on 64 x 128" err
+windset packed.nc --steps 4 --idim 369 --deflate 4 --chunk-steps 3
+works "compressed, chunks of several steps" predict -m unet.nc -i packed.nc -o packed_out.nc
+works "give the same" compare packed_out.nc 0 out.nc 0 4 0
+windset bare.nc --steps 4 --idim 369 --no-output
+works "features only" predict -m unet.nc -i bare.nc -o bare_out.nc
+works "give the same" compare bare_out.nc 0 out.nc 0 4 0
+
+works "info of a model" "$gwflux" info unet.nc
+says "in words" "nonlocal: attention_unet of widths 4, 8, 12, 16, 24" out
+says "table" "244-365   theta" out
+works "info of features" "$gwflux" info in.nc
+says "family" "u_v_theta" out
+works "info of an output" "$gwflux" info out.nc
+says "network" "attention_unet" out
+works "backends" "$gwflux" info --backends
+says "lists ref" "plain loops" out
+works "bench" "$gwflux" bench -m unet.nc --steps 3 --lat 16 --lon 32
+holds "ends with the summary line" grep -Eq '^[0-9]+\.[0-9] ms per step$' out
+works "help" "$gwflux" help predict
+says "lists options of the engine" "--threads N" out
+
+fails "missing model" 1 "none.nc" predict -m none.nc -i in.nc -o x.nc
+fails "a data file as the model" 1 "gwflux_model_version" predict -m in.nc -i in.nc -o x.nc
+fails "missing input" 1 "none.nc" predict -m unet.nc -i none.nc -o x.nc
+fails "a model as the input" 1 "unet.nc" predict -m unet.nc -i unet.nc -o x.nc
+printf 'hello' > text.nc
+fails "not NetCDF" 1 "text.nc" predict -m unet.nc -i text.nc -o x.nc
+head -c 100000 in.nc > cut.nc
+fails "truncated input" 1 "cut.nc" predict -m unet.nc -i cut.nc -o x.nc
+fails "an address" 1 "example.org" predict -m unet.nc -i https://example.org/a.nc -o x.nc
+windset odd.nc --steps 1 --idim 100
+fails "channel counts of no family" 1 "odd.nc: features has 100 channels" \
+    predict -m unet.nc -i odd.nc -o x.nc
+windset grid.nc --steps 1 --idim 369 --nlat 40 --nlon 80
+fails "grid that does not divide" 1 "40 latitudes and 80 longitudes" \
+    predict -m unet.nc -i grid.nc -o x.nc
+windset strat.nc --steps 1 --idim 303 --odim 120
+fails "levels that are not there" 1 "strat.nc" predict -m unet.nc -i strat.nc -o x.nc
+ncatt() { "$programs/put_attribute" "$@"; }
+windset other.nc --steps 1 --idim 369
+ncatt other.nc features long_name "u: (u-6.396170418818774)/15.419851393222734"
+fails "another recipe" 1 "normalised by recipe wxcbench, the model expects era5-released" \
+    predict -m unet.nc -i other.nc -o x.nc
+fails "grids that differ" 1 "its grid" predict -m unet.nc -i in.nc -i small.nc -o x.nc
+fails "steps beyond the end" 2 "2:9 is no part of the 4 steps" \
+    predict -m unet.nc -i in.nc -o x.nc --steps 2:9
+fails "steps of nonsense" 2 "expected A:B, found 2-3" predict -m unet.nc -i in.nc -o x.nc --steps 2-3
+fails "unknown backend" 2 "option backend: expected auto|" \
+    predict -m unet.nc -i in.nc -o x.nc --backend gpu
+fails "no input" 2 "option --input is missing" predict -m unet.nc -o x.nc
+fails "unwritable output" 1 "/nowhere/x.nc" predict -m unet.nc -i in.nc -o /nowhere/x.nc
+fails "existing output" 1 "out.nc" predict -m unet.nc -i in.nc -o out.nc
+works "overwrite" predict -m unet.nc -i in.nc -o out.nc --overwrite --steps :1
+holds "nothing was left by the failures" test ! -e x.nc -a ! -e x.nc.part
+
+windset nan.nc --steps 4 --idim 369 --nan-at 2,130,5,7
+fails "NaN in a feature: time, level and place" 1 \
+    "nan.nc: features: v at time 3, level 21, lat -73" predict -m unet.nc -i nan.nc -o nan_out.nc
+says "finished steps are kept" "2 finished steps are kept in nan_out.nc.part" err
+holds "under the other name" test ! -e nan_out.nc
+works "they are right" compare nan_out.nc.part 0 both.nc 0 2 0
+fails "and not overwritten unasked" 1 "nan_out.nc.part" predict -m unet.nc -i in.nc -o nan_out.nc
+works "unless asked" predict -m unet.nc -i in.nc -o nan_out.nc --overwrite
+
+# No room: a file-size limit stands for a full disk.
+limited() { (ulimit -f 20000; predict "$@"); }
+fails "no room for the output" 1 "disk.nc" limited -m unet.nc -i in.nc -i more.nc -o disk.nc
+holds "nothing is left" test ! -e disk.nc
+finish
