@@ -102,6 +102,7 @@ static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf
     GWF_TRY_DONE(check_recipe(h, file->path, s->model, log, err));
     GWF_TRY_DONE(file == s->files ? take_grid(s, h, file->path, log, err)
                                   : same_grid(s, h, file->path, err));
+    if (h->advice[0]) gwf_log_line(log, "%s", h->advice);
     file->first = s->steps;
     s->steps += h->steps;
 done:

@@ -59,10 +59,6 @@ gwf_status gwf_model_write(const gwf_model *model, const char *path, const char 
 
 /* Read and check all of it; whatever disagrees with itself is MODEL or FORMAT, named. */
 gwf_status gwf_model_read(const char *path, const gwf_log *log, gwf_model *model, gwf_error *err);
-/* The same from the bytes of a file in memory (borrowed during the call). */
-gwf_status gwf_model_read_memory(const char *name, const void *bytes, size_t size, gwf_model *model,
-                                 gwf_error *err);
-
 /* {0} is fine. */
 void gwf_model_free(gwf_model *model);
 

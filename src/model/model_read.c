@@ -309,12 +309,3 @@ gwf_status gwf_model_read(const char *path, const gwf_log *log, gwf_model *model
     if (status != GWF_OK) gwf_model_free(model);
     return status;
 }
-
-gwf_status gwf_model_read_memory(const char *name, const void *bytes, size_t size, gwf_model *model,
-                                 gwf_error *err)
-{
-    gwf_nc file = {.id = -1};
-    *model = (gwf_model){0};
-    GWF_TRY(gwf_nc_open_memory(name, bytes, size, &file, err));
-    return read_and_close(&file, NULL, model, err);
-}

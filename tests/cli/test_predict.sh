@@ -10,7 +10,7 @@ predict() { "$gwflux" predict "$@"; }
 windset() { "$programs/make_windset" "$@"; }
 compare() { "$programs/compare_fluxes" "$@"; }
 
-"$gwflux" import "$golden/unet.pt" -o unet.nc --features uvtheta > /dev/null
+"$gwflux" import "$golden/unet.pt" -o unet.nc --features uvtheta > /dev/null 2>&1
 "$gwflux" import "$golden/ann_1x1.pt" -o ann.nc --features uvtheta \
     --vertical stratosphere_update > /dev/null 2>&1
 windset in.nc --steps 4 --idim 369

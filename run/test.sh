@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs every test; then the fuzz targets for half a minute each.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+run/setup.sh
+build build all -DCMAKE_BUILD_TYPE=Release
+run_tests build || die "tests failed"
+
+build build-fuzz "fuzz_checkpoint fuzz_model" -DCMAKE_BUILD_TYPE=Release -DGWF_FUZZ=ON \
+    -DCMAKE_C_COMPILER=clang
+run_tests build-fuzz -R '^fuzz_' || die "fuzzing found something"
