@@ -26,6 +26,11 @@ typedef struct op_case {
         name, GWF_OP_CONV, {in0, in1}, out, rows, cols, kernel, pad_y, pad_x, act, 0, 0, 3e-6      \
     }
 
+#define UPCONV(name, in, out, rows, cols, pad_y, pad_x)                                            \
+    {                                                                                              \
+        name, GWF_OP_UPCONV, {in, 0}, out, rows, cols, 3, pad_y, pad_x, GWF_RELU, 0, 0, 3e-6       \
+    }
+
 static const op_case cases[] = {
     CONV("3x3, first layer's channels", 366, 0, 64, 8, 16, 3, 1, 1, GWF_RELU),
     CONV("3x3 of a concatenation of odd parts", 12, 12, 20, 8, 16, 3, 1, 1, GWF_RELU),
@@ -41,8 +46,12 @@ static const op_case cases[] = {
     CONV("1x1 leaky", 369, 0, 50, 8, 16, 1, 0, 0, GWF_LEAKY_RELU),
     {"pool", GWF_OP_POOL, {24, 0}, 24, 8, 16, 0, 0, 0, 0, 0, 0, 0},
     {"pool to one pixel", GWF_OP_POOL, {5, 0}, 5, 2, 2, 0, 0, 0, 0, 0, 0, 0},
-    {"upsample", GWF_OP_UPSAMPLE, {24, 0}, 24, 4, 8, 0, 0, 0, 0, 0, 0, 0},
-    {"upsample one pixel", GWF_OP_UPSAMPLE, {7, 0}, 7, 1, 1, 0, 0, 0, 0, 0, 0, 0},
+    UPCONV("upconv", 32, 16, 4, 8, 1, 1),
+    UPCONV("upconv of odd channels", 24, 12, 8, 16, 1, 1),
+    UPCONV("upconv of one pixel", 16, 8, 1, 1, 1, 1),
+    UPCONV("upconv with its own border in longitude", 32, 16, 4, 10, 1, 0),
+    UPCONV("upconv with its own border all around", 16, 16, 6, 10, 0, 0),
+    UPCONV("upconv with its own border in latitude", 16, 16, 6, 8, 0, 1),
     {"gate, one for all", GWF_OP_GATE, {1, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
     {"gate, one each", GWF_OP_GATE, {40, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
     {"halo in longitude", GWF_OP_HALO, {16, 16}, 32, 4, 8, 0, 0, 0, 0, 0, 1, 0},
@@ -85,9 +94,9 @@ static void size_result(bench *b)
         b->out_rows /= 2;
         b->out_cols /= 2;
         break;
-    case GWF_OP_UPSAMPLE:
-        b->out_rows *= 2;
-        b->out_cols *= 2;
+    case GWF_OP_UPCONV:
+        b->out_rows = 2 * c->rows - 4 * (1 - c->pad_y);
+        b->out_cols = 2 * c->cols - 4 * (1 - c->pad_x);
         break;
     case GWF_OP_HALO:
         b->out_rows += 2 * c->halo_y;
@@ -242,6 +251,24 @@ static double true_conv(const bench *b, int k, int y, int x)
     return activated(c->activation, sum);
 }
 
+/* Where floor(n / 2) stands in a map whose border is `border` wide. */
+static int half(int n, int border)
+{
+    return (int)floor(n / 2.0) + border;
+}
+
+static double true_upconv(const bench *b, int k, int y, int x)
+{
+    const op_case *c = b->c;
+    const float *w = b->weights + (size_t)(k * b->in_channels * 9);
+    double sum = b->bias[k];
+    for (int i = 0; i < b->in_channels; i++)
+        for (int ky = -1; ky <= 1; ky++)
+            for (int kx = -1; kx <= 1; kx++)
+                sum += *w++ * at(b, i, half(y + ky, 1 - c->pad_y), half(x + kx, 1 - c->pad_x));
+    return activated(c->activation, sum);
+}
+
 static double true_value(const bench *b, int k, int y, int x)
 {
     const op_case *c = b->c;
@@ -252,8 +279,8 @@ static double true_value(const bench *b, int k, int y, int x)
     case GWF_OP_POOL:
         return fmax(fmax(at(b, k, 2 * y, 2 * x), at(b, k, 2 * y, 2 * x + 1)),
                     fmax(at(b, k, 2 * y + 1, 2 * x), at(b, k, 2 * y + 1, 2 * x + 1)));
-    case GWF_OP_UPSAMPLE:
-        return at(b, k, y / 2, x / 2);
+    case GWF_OP_UPCONV:
+        return true_upconv(b, k, y, x);
     case GWF_OP_GATE:
         return (double)b->before[here] * at(b, c->in[0] == 1 ? 0 : k, y, x);
     case GWF_OP_HALO:
@@ -350,10 +377,10 @@ static gwf_status watch(gwf_status (*run)(gwf_context *, gwf_step *, gwf_error *
     const gwf_backend_config config = {.wrapped = &broken};
     gwf_context *context = NULL;
     gwf_step *step = NULL;
-    float values[2 * 4 * 8] = {0};
-    const gwf_view in = {0, 2, 0, 2, 4, 8};
+    float values[2 * 16 * 32] = {0};
+    const gwf_view in = {0, 2, 0, 2, 16, 32};
     const gwf_view out = {4096, 2, 0, 2, 8, 16};
-    const gwf_op op = {.kind = GWF_OP_UPSAMPLE, .in = in, .out = out};
+    const gwf_op op = {.kind = GWF_OP_POOL, .in = in, .out = out};
     gwf_status status = GWF_OK;
     broken.run = run;
     overrun_view = out;

@@ -215,29 +215,6 @@ static void truncated_file(void)
     check_refused(path, GWF_ERR_FORMAT, "cut.nc");
 }
 
-static void memory_file(void)
-{
-    gwf_error err = {0};
-    gwf_nc f;
-    const char *path = test_scratch("memory.nc");
-    make_model(path);
-    static char bytes[1 << 18];
-    FILE *stream = fopen(path, "rb");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
-    const size_t size = fread(bytes, 1, sizeof bytes, stream);
-    fclose(stream);
-    CU_ASSERT_TRUE(size < sizeof bytes);
-    CHECK_OK(gwf_nc_open_memory("bytes", bytes, size, &f, &err), err);
-    check_values(&f);
-    CHECK_OK(gwf_nc_close(&f, &err), err);
-    CHECK_FAILS(gwf_nc_open_memory("bytes", bytes, size / 2, &f, &err), GWF_ERR_FORMAT, err,
-                "bytes: cannot be read");
-    CHECK_FAILS(gwf_nc_open_memory("bytes", bytes, 4, &f, &err), GWF_ERR_FORMAT, err,
-                "not a NetCDF-4 file");
-    CHECK_FAILS(gwf_nc_open_memory("bytes", "CDF\001\0\0\0\0\0\0\0\0", 12, &f, &err),
-                GWF_ERR_FORMAT, err, "not a NetCDF-4 file");
-}
-
 static void hostile_headers(void)
 {
     gwf_error err = {0};
@@ -370,12 +347,11 @@ int main(int argc, char **argv)
 {
     if (argc == 3) return leave_open(argv[2], strcmp(argv[1], "without-handler") == 0);
     const test_case cases[] = {
-        {"exit handler", no_exit_handler},    {"round trip", round_trip},
-        {"attributes", attributes},           {"foreign attributes", foreign_attributes},
-        {"refused paths", refused_paths},     {"unreadable file", unreadable_file},
-        {"truncated file", truncated_file},   {"file in memory", memory_file},
-        {"hostile headers", hostile_headers}, {"unwritable", unwritable},
-        {"full disk", full_disk_is_named},
+        {"exit handler", no_exit_handler},  {"round trip", round_trip},
+        {"attributes", attributes},         {"foreign attributes", foreign_attributes},
+        {"refused paths", refused_paths},   {"unreadable file", unreadable_file},
+        {"truncated file", truncated_file}, {"hostile headers", hostile_headers},
+        {"unwritable", unwritable},         {"full disk", full_disk_is_named},
     };
     return test_run("nc", cases, sizeof cases / sizeof *cases);
 }

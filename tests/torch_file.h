@@ -160,7 +160,7 @@ static inline test_bytes test_load(const char *path)
 static inline void test_store(const char *path, const void *data, size_t size)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size) abort();
+    if (!file || (size && fwrite(data, 1, size, file) != size)) abort();
     fclose(file);
 }
 

@@ -4,7 +4,7 @@
 
 #include "analysis/picture.h"
 
-/* A field closed for drawing: from 180 W to 180 E, both ends there, and with both poles. All owned
+/* A field closed for drawing: longitudes from beyond 180 W to beyond 180 E, both poles. All owned
  * by gwf_picture_draw(). */
 typedef struct gwf_picture_field {
     size_t nlat, nlon;

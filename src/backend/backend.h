@@ -31,16 +31,20 @@ typedef enum gwf_activation {
 
 typedef enum gwf_op_kind {
     GWF_OP_CONV, /* out = activation(weights * in + bias); zeros around in, pad_y and pad_x wide */
+    GWF_OP_UPCONV, /* the same, of in with each value in a 2x2; 3x3, see below */
     GWF_OP_POOL, /* out = largest of each 2x2                                                    */
-    GWF_OP_UPSAMPLE, /* out = each value of in in a 2x2 */
     GWF_OP_GATE, /* out = out * in, in place; with gate_channels 1: in's first channel for all   */
     GWF_OP_HALO, /* out = in with a border: columns wrap around, rows beyond the edge are zero   */
 } gwf_op_kind;
 
+/* Upconv in full: with b = 1 - pad the width of the border that in itself has (0 or 1, each
+ * direction its own), large(y, x) = in(floor(y / 2) + b, floor(x / 2) + b) for y from -1 to 2
+ * (in.rows - 2 b), x likewise, 0 where in has no such row or column; out(y, x) = activation(bias +
+ * sum over ky, kx of weights(ky, kx) large(y + ky - 1, x + kx - 1)). */
 typedef struct gwf_op {
     gwf_op_kind kind;
     gwf_view in, out;
-    int kernel, pad_y, pad_x; /* conv: 1 or 3 */
+    int kernel, pad_y, pad_x; /* conv: kernel 1 or 3; pads 0 or 1 */
     gwf_activation activation;
     const float
         *weights;       /* conv: (out.channels, in.channels, kernel, kernel), borrowed by prepare */

@@ -96,20 +96,32 @@ void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op)
     }
 }
 
-void gwf_blocked_upsample(const gwf_blocked *b, const gwf_op *op)
+/* One row of the result from a row of a left and one of a right phase. */
+static void interleave_row(size_t block, float *to, const float *left, const float *right,
+                           size_t pairs)
 {
-    const size_t block = (size_t)b->block;
-    const size_t in_row = (size_t)op->in.cols * block, out_row = 2 * in_row;
-    const float *in = gwf_blocked_at(b, &op->in);
-    float *out = gwf_blocked_at(b, &op->out);
+    for (size_t x = 0; x < pairs; x++)
+        for (size_t c = 0; c < block; c++) {
+            to[2 * x * block + c] = left[x * block + c];
+            to[(2 * x + 1) * block + c] = right[x * block + c];
+        }
+}
+
+void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const float *phases,
+                            int phase_rows, int phase_cols)
+{
+    const size_t block = (size_t)b->block, out_row = (size_t)out->cols * block;
+    const size_t row = (size_t)phase_cols * block, plane = row * (size_t)phase_rows;
+    const size_t phase = plane * (size_t)blocks(b, out);
+    const int late_row = phase_rows > out->rows / 2, late_col = phase_cols > out->cols / 2;
+    float *first = gwf_blocked_at(b, out);
 #pragma omp parallel for num_threads(b->threads) schedule(static)
-    for (int r = 0; r < blocks(b, &op->in) * op->in.rows; r++) {
-        const float *from = in + in_row * (size_t)r;
-        float *to = out + 2 * out_row * (size_t)r;
-        for (size_t x = 0; x < (size_t)op->in.cols; x++)
-            for (size_t c = 0; c < block; c++)
-                to[2 * x * block + c] = to[(2 * x + 1) * block + c] = from[x * block + c];
-        memcpy(to + out_row, to, out_row * sizeof *to);
+    for (int r = 0; r < blocks(b, out) * out->rows; r++) {
+        const int k = r / out->rows, y = r % out->rows, lower = y % 2;
+        const size_t at = plane * (size_t)k + row * (size_t)(y / 2 + (lower && late_row));
+        const float *left = phases + phase * (size_t)(2 * lower) + at;
+        interleave_row(block, first + out_row * (size_t)r, left,
+                       left + phase + (late_col ? block : 0), (size_t)out->cols / 2);
     }
 }
 

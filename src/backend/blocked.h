@@ -19,7 +19,11 @@ float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view);
 void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, const float *values, int channels);
 void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, float *values, int channels);
 void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op);
-void gwf_blocked_upsample(const gwf_blocked *b, const gwf_op *op);
+/* The result of an upconv from its four phases (upper left, upper right, lower left, lower right),
+ * each a dense map of phase_rows x phase_cols. Where these are one more than half of out's rows
+ * (cols), the lower (right) phases start at their second row (column). */
+void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const float *phases,
+                            int phase_rows, int phase_cols);
 void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op);
 void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op);
 

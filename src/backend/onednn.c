@@ -17,16 +17,35 @@ struct gwf_context {
     gwf_blocked maps; /* arena, block, threads */
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    void *scratch; /* one for all steps: they run one after the other */
+    void *scratch; /* oneDNN's, one for all steps: they run one after the other */
     size_t scratch_bytes;
+    float *phases; /* of an upconv, likewise */
+    size_t phases_bytes;
     char description[128];
 };
 
+/* One oneDNN convolution with its packed weights. */
+typedef struct conv {
+    dnnl_primitive_t primitive;
+    dnnl_memory_t src, weights, bias, dst, scratch;
+} conv;
+
+enum { PHASES = 4 };
+
 struct gwf_step {
     gwf_op op;
-    dnnl_primitive_t primitive; /* conv only, as are the memories */
-    dnnl_memory_t src, weights, bias, dst, scratch;
+    conv convs[PHASES]; /* a conv has one, an upconv four */
+    int n_convs;
+    int phase_rows, phase_cols; /* upconv: of each phase's result */
 };
+
+/* What a convolution is, in channels, rows and cols. Weights are (out, in, kernel, kernel). */
+typedef struct conv_shape {
+    int in[3], out[3], kernel;
+    int pad_before[2], pad_after[2];
+    gwf_activation activation;
+    const float *weights, *bias;
+} conv_shape;
 
 static const char *reason(dnnl_status_t status)
 {
@@ -71,20 +90,23 @@ static void release(gwf_context *context, gwf_step *step)
 {
     (void)context;
     if (!step) return;
-    if (step->primitive) dnnl_primitive_destroy(step->primitive);
-    destroy_memory(step->src);
-    destroy_memory(step->weights);
-    destroy_memory(step->bias);
-    destroy_memory(step->dst);
-    destroy_memory(step->scratch);
+    for (int i = 0; i < step->n_convs; i++) {
+        conv *c = &step->convs[i];
+        if (c->primitive) dnnl_primitive_destroy(c->primitive);
+        destroy_memory(c->src);
+        destroy_memory(c->weights);
+        destroy_memory(c->bias);
+        destroy_memory(c->dst);
+        destroy_memory(c->scratch);
+    }
     free(step);
 }
 
-/* A view as oneDNN sees it: a dense blocked map of its own. */
-static dnnl_status_t describe_view(const gwf_context *context, const gwf_view *view,
-                                   dnnl_memory_desc_t *desc)
+/* Channels, rows, cols as oneDNN sees them: a dense blocked map. */
+static dnnl_status_t describe_map(const gwf_context *context, const int size[3],
+                                  dnnl_memory_desc_t *desc)
 {
-    const dnnl_dims_t dims = {1, view->channels, view->rows, view->cols};
+    const dnnl_dims_t dims = {1, size[0], size[1], size[2]};
     return dnnl_memory_desc_init_by_tag(desc, 4, dims, dnnl_f32,
                                         context->maps.block == 16 ? dnnl_nChw16c : dnnl_nChw8c);
 }
@@ -106,35 +128,36 @@ static dnnl_status_t append_activation(dnnl_primitive_attr_t attr, gwf_activatio
 }
 
 /* The direct convolution with bias and activation in one primitive. */
-static gwf_status choose_conv(gwf_context *context, const gwf_op *op, dnnl_primitive_desc_t *result,
-                              gwf_error *err)
+static gwf_status choose_conv(gwf_context *context, const conv_shape *shape,
+                              dnnl_primitive_desc_t *result, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_memory_desc_t src, weights, bias, dst;
-    dnnl_convolution_desc_t conv;
-    const dnnl_dims_t filter = {op->out.channels, op->in.channels, op->kernel, op->kernel};
-    const dnnl_dims_t n_bias = {op->out.channels}, strides = {1, 1};
-    const dnnl_dims_t pad = {op->pad_y, op->pad_x};
+    dnnl_convolution_desc_t desc;
+    const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
+    const dnnl_dims_t n_bias = {shape->out[0]}, strides = {1, 1};
+    const dnnl_dims_t before = {shape->pad_before[0], shape->pad_before[1]};
+    const dnnl_dims_t after = {shape->pad_after[0], shape->pad_after[1]};
 
-    DNNL_TRY_DONE(describe_view(context, &op->in, &src));
-    DNNL_TRY_DONE(describe_view(context, &op->out, &dst));
+    DNNL_TRY_DONE(describe_map(context, shape->in, &src));
+    DNNL_TRY_DONE(describe_map(context, shape->out, &dst));
     DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_f32, dnnl_format_tag_any));
     DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&bias, 1, n_bias, dnnl_f32, dnnl_x));
-    DNNL_TRY_DONE(dnnl_convolution_forward_desc_init(&conv, dnnl_forward_inference,
+    DNNL_TRY_DONE(dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference,
                                                      dnnl_convolution_direct, &src, &weights, &bias,
-                                                     &dst, strides, pad, pad));
+                                                     &dst, strides, before, after));
     DNNL_TRY_DONE(dnnl_primitive_attr_create(&attr));
     DNNL_TRY_DONE(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-    DNNL_TRY_DONE(append_activation(attr, op->activation));
-    DNNL_TRY_DONE(dnnl_primitive_desc_create(result, &conv, attr, context->engine, NULL));
+    DNNL_TRY_DONE(append_activation(attr, shape->activation));
+    DNNL_TRY_DONE(dnnl_primitive_desc_create(result, &desc, attr, context->engine, NULL));
 done:
     if (attr) dnnl_primitive_attr_destroy(attr);
     return status;
 }
 
 /* Weights from (out, in, kernel, kernel) to the layout the primitive asks for, once. */
-static gwf_status pack_weights(gwf_context *context, const gwf_op *op, dnnl_memory_t packed,
+static gwf_status pack_weights(gwf_context *context, const conv_shape *shape, dnnl_memory_t packed,
                                gwf_error *err)
 {
     gwf_status status = GWF_OK;
@@ -143,11 +166,11 @@ static gwf_status pack_weights(gwf_context *context, const gwf_op *op, dnnl_memo
     dnnl_primitive_t reorder = NULL;
     dnnl_memory_desc_t from;
     const dnnl_memory_desc_t *to = NULL;
-    const dnnl_dims_t filter = {op->out.channels, op->in.channels, op->kernel, op->kernel};
+    const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
 
     DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&from, 4, filter, dnnl_f32, dnnl_oihw));
     DNNL_TRY_DONE(dnnl_memory_get_memory_desc(packed, &to));
-    DNNL_TRY_DONE(dnnl_memory_create(&plain, &from, context->engine, (void *)op->weights));
+    DNNL_TRY_DONE(dnnl_memory_create(&plain, &from, context->engine, (void *)shape->weights));
     DNNL_TRY_DONE(dnnl_reorder_primitive_desc_create(&desc, &from, context->engine, to,
                                                      context->engine, NULL));
     DNNL_TRY_DONE(dnnl_primitive_create(&reorder, desc));
@@ -161,33 +184,32 @@ done:
     return status;
 }
 
-static gwf_status copy_bias(const gwf_op *op, dnnl_memory_t bias, gwf_error *err)
+static gwf_status copy_bias(const conv_shape *shape, dnnl_memory_t bias, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     void *values = NULL;
     DNNL_TRY_DONE(dnnl_memory_get_data_handle(bias, &values));
-    memcpy(values, op->bias, (size_t)op->out.channels * sizeof(float));
+    memcpy(values, shape->bias, (size_t)shape->out[0] * sizeof(float));
 done:
     return status;
 }
 
-static gwf_status prepare_conv(gwf_context *context, const gwf_op *op, gwf_step *step,
-                               gwf_error *err)
+static gwf_status make_conv(gwf_context *context, const conv_shape *shape, conv *c, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     dnnl_primitive_desc_t desc = NULL;
-    GWF_TRY_DONE(choose_conv(context, op, &desc, err));
+    GWF_TRY_DONE(choose_conv(context, shape, &desc, err));
     const struct {
         dnnl_query_t what;
         int index;
         void *handle;
         dnnl_memory_t *memory;
     } wanted[] = {
-        {dnnl_query_src_md, 0, DNNL_MEMORY_NONE, &step->src},
-        {dnnl_query_weights_md, 0, DNNL_MEMORY_ALLOCATE, &step->weights},
-        {dnnl_query_weights_md, 1, DNNL_MEMORY_ALLOCATE, &step->bias},
-        {dnnl_query_dst_md, 0, DNNL_MEMORY_NONE, &step->dst},
-        {dnnl_query_scratchpad_md, 0, DNNL_MEMORY_NONE, &step->scratch},
+        {dnnl_query_src_md, 0, DNNL_MEMORY_NONE, &c->src},
+        {dnnl_query_weights_md, 0, DNNL_MEMORY_ALLOCATE, &c->weights},
+        {dnnl_query_weights_md, 1, DNNL_MEMORY_ALLOCATE, &c->bias},
+        {dnnl_query_dst_md, 0, DNNL_MEMORY_NONE, &c->dst},
+        {dnnl_query_scratchpad_md, 0, DNNL_MEMORY_NONE, &c->scratch},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         DNNL_TRY_DONE(dnnl_memory_create(
@@ -196,51 +218,137 @@ static gwf_status prepare_conv(gwf_context *context, const gwf_op *op, gwf_step 
     const size_t scratch =
         dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
     if (scratch > context->scratch_bytes) context->scratch_bytes = scratch;
-    GWF_TRY_DONE(pack_weights(context, op, step->weights, err));
-    GWF_TRY_DONE(copy_bias(op, step->bias, err));
-    DNNL_TRY_DONE(dnnl_primitive_create(&step->primitive, desc));
+    GWF_TRY_DONE(pack_weights(context, shape, c->weights, err));
+    GWF_TRY_DONE(copy_bias(shape, c->bias, err));
+    DNNL_TRY_DONE(dnnl_primitive_create(&c->primitive, desc));
 done:
     if (desc) dnnl_primitive_desc_destroy(desc);
     return status;
 }
 
+static gwf_status prepare_conv(gwf_context *context, const gwf_op *op, gwf_step *step,
+                               gwf_error *err)
+{
+    const conv_shape shape = {
+        .in = {op->in.channels, op->in.rows, op->in.cols},
+        .out = {op->out.channels, op->out.rows, op->out.cols},
+        .kernel = op->kernel,
+        .pad_before = {op->pad_y, op->pad_x},
+        .pad_after = {op->pad_y, op->pad_x},
+        .activation = op->activation,
+        .weights = op->weights,
+        .bias = op->bias,
+    };
+    step->n_convs = 1;
+    return make_conv(context, &shape, &step->convs[0], err);
+}
+
+/* An upconv is four 2x2 convolutions of the small map, one for each place in the 2x2 that a small
+ * pixel becomes: of the three rows of weights two fall on the same small row, and are added (exact
+ * algebra, 4/9 of the work; sums in double). Rows {0}, {1, 2} in the upper place, {0, 1}, {2} in
+ * the lower one; columns likewise. */
+static void phase_weights(const gwf_op *op, int phase, float *weights)
+{
+    const size_t filters = (size_t)op->out.channels * (size_t)op->in.channels;
+    const int lower = phase / 2, right = phase % 2;
+    for (size_t f = 0; f < filters; f++) {
+        double sums[2][2] = {{0}};
+        for (int ky = 0; ky < 3; ky++)
+            for (int kx = 0; kx < 3; kx++)
+                sums[ky > lower][kx > right] += op->weights[9 * f + (size_t)(3 * ky + kx)];
+        for (int i = 0; i < 4; i++) weights[4 * f + (size_t)i] = (float)sums[i / 2][i % 2];
+    }
+}
+
+/* A direction that is padded with a zero only where the phase reaches over the edge gives as many
+ * results as there are small pixels. One with a border of its own gives one more; the lower or
+ * right phase then starts at the second (gwf_blocked_interleave). */
+static gwf_status prepare_upconv(gwf_context *context, const gwf_op *op, gwf_step *step,
+                                 gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    const size_t filters = (size_t)op->out.channels * (size_t)op->in.channels;
+    float *weights = malloc(4 * filters * sizeof *weights);
+    if (!weights) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for weights");
+    step->phase_rows = op->in.rows - 1 + op->pad_y;
+    step->phase_cols = op->in.cols - 1 + op->pad_x;
+    step->n_convs = PHASES;
+    for (int phase = 0; phase < PHASES; phase++) {
+        const int lower = phase / 2, right = phase % 2;
+        const conv_shape shape = {
+            .in = {op->in.channels, op->in.rows, op->in.cols},
+            .out = {op->out.channels, step->phase_rows, step->phase_cols},
+            .kernel = 2,
+            .pad_before = {op->pad_y && !lower, op->pad_x && !right},
+            .pad_after = {op->pad_y && lower, op->pad_x && right},
+            .activation = op->activation,
+            .weights = weights,
+            .bias = op->bias,
+        };
+        phase_weights(op, phase, weights);
+        GWF_TRY_DONE(make_conv(context, &shape, &step->convs[phase], err));
+    }
+    const size_t bytes = PHASES * (size_t)op->out.channels * (size_t)step->phase_rows *
+                         (size_t)step->phase_cols * sizeof(float);
+    if (bytes > context->phases_bytes) context->phases_bytes = bytes;
+done:
+    free(weights);
+    return status;
+}
+
 static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **result, gwf_error *err)
 {
+    gwf_status status = GWF_OK;
     gwf_step *step = calloc(1, sizeof *step);
     if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for a step");
     step->op = *op;
-    if (op->kind == GWF_OP_CONV) {
-        const int before = lend_threads(context);
-        const gwf_status status = prepare_conv(context, op, step, err);
-        omp_set_num_threads(before);
-        if (status != GWF_OK) {
-            release(context, step);
-            return status;
-        }
+    const int before = lend_threads(context);
+    if (op->kind == GWF_OP_CONV) status = prepare_conv(context, op, step, err);
+    if (op->kind == GWF_OP_UPCONV) status = prepare_upconv(context, op, step, err);
+    omp_set_num_threads(before);
+    if (status != GWF_OK) {
+        release(context, step);
+        return status;
     }
     *result = step;
     return GWF_OK;
 }
 
-static gwf_status run_conv(gwf_context *context, gwf_step *step, gwf_error *err)
+static gwf_status execute(gwf_context *context, conv *c, float *src, float *dst, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     const int before = lend_threads(context);
-    DNNL_TRY_DONE(
-        dnnl_memory_set_data_handle(step->src, gwf_blocked_at(&context->maps, &step->op.in)));
-    DNNL_TRY_DONE(
-        dnnl_memory_set_data_handle(step->dst, gwf_blocked_at(&context->maps, &step->op.out)));
-    DNNL_TRY_DONE(dnnl_memory_set_data_handle(step->scratch, context->scratch));
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, step->src},
-                                    {DNNL_ARG_WEIGHTS, step->weights},
-                                    {DNNL_ARG_BIAS, step->bias},
-                                    {DNNL_ARG_DST, step->dst},
-                                    {DNNL_ARG_SCRATCHPAD, step->scratch}};
-    DNNL_TRY_DONE(dnnl_primitive_execute(step->primitive, context->stream, 5, args));
+    DNNL_TRY_DONE(dnnl_memory_set_data_handle(c->src, src));
+    DNNL_TRY_DONE(dnnl_memory_set_data_handle(c->dst, dst));
+    DNNL_TRY_DONE(dnnl_memory_set_data_handle(c->scratch, context->scratch));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, c->src},
+                                    {DNNL_ARG_WEIGHTS, c->weights},
+                                    {DNNL_ARG_BIAS, c->bias},
+                                    {DNNL_ARG_DST, c->dst},
+                                    {DNNL_ARG_SCRATCHPAD, c->scratch}};
+    DNNL_TRY_DONE(dnnl_primitive_execute(c->primitive, context->stream, 5, args));
     DNNL_TRY_DONE(dnnl_stream_wait(context->stream));
 done:
     omp_set_num_threads(before);
     return status;
+}
+
+static gwf_status run_conv(gwf_context *context, gwf_step *step, gwf_error *err)
+{
+    return execute(context, &step->convs[0], gwf_blocked_at(&context->maps, &step->op.in),
+                   gwf_blocked_at(&context->maps, &step->op.out), err);
+}
+
+static gwf_status run_upconv(gwf_context *context, gwf_step *step, gwf_error *err)
+{
+    const size_t phase =
+        (size_t)step->op.out.channels * (size_t)step->phase_rows * (size_t)step->phase_cols;
+    float *in = gwf_blocked_at(&context->maps, &step->op.in);
+    for (int i = 0; i < PHASES; i++)
+        GWF_TRY(execute(context, &step->convs[i], in, context->phases + phase * (size_t)i, err));
+    gwf_blocked_interleave(&context->maps, &step->op.out, context->phases, step->phase_rows,
+                           step->phase_cols);
+    return GWF_OK;
 }
 
 static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
@@ -248,11 +356,10 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
     switch (step->op.kind) {
     case GWF_OP_CONV:
         return run_conv(context, step, err);
+    case GWF_OP_UPCONV:
+        return run_upconv(context, step, err);
     case GWF_OP_POOL:
         gwf_blocked_pool(&context->maps, &step->op);
-        break;
-    case GWF_OP_UPSAMPLE:
-        gwf_blocked_upsample(&context->maps, &step->op);
         break;
     case GWF_OP_GATE:
         gwf_blocked_gate(&context->maps, &step->op);
@@ -294,6 +401,7 @@ static void close_cpu(gwf_context *context)
     if (context->stream) dnnl_stream_destroy(context->stream);
     if (context->engine) dnnl_engine_destroy(context->engine);
     free(context->scratch);
+    free(context->phases);
     free(context->maps.arena);
     free(context);
 }
@@ -347,9 +455,10 @@ static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
 {
     context->maps.arena = allocate(bytes);
     context->scratch = allocate(context->scratch_bytes);
-    if (!context->maps.arena || !context->scratch)
+    context->phases = allocate(context->phases_bytes);
+    if (!context->maps.arena || !context->scratch || !context->phases)
         return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for an arena of %zu bytes",
-                        bytes + context->scratch_bytes);
+                        bytes + context->scratch_bytes + context->phases_bytes);
     return GWF_OK;
 }
 

@@ -15,6 +15,7 @@ struct gwf_step {
     gwf_op op;
     float *weights, *bias; /* owned copies */
     double *sums;          /* of one row */
+    float *large;          /* upconv: in, each value in a 2x2, and the border it has */
 };
 
 /* First value of channel c of a view. */
@@ -47,36 +48,69 @@ static void add_shifted(double *sum, int n, double weight, const float *row, int
     for (int x = from; x < to; x++) sum[x] += weight * row[x + shift];
 }
 
+/* Planes of float32, one behind the other. */
+typedef struct planes {
+    const float *first;
+    int channels, rows, cols;
+} planes;
+
 /* The weighted sums around each pixel of row y for one output channel, zeros outside the map. */
-static void convolve_row(const gwf_context *context, const gwf_op *op, const float *weights, int y,
-                         double *sum)
+static void convolve_row(const gwf_op *op, planes in, const float *weights, int y, double *sum)
 {
-    const gwf_view *in = &op->in;
-    for (int c = 0; c < in->channels; c++) {
-        const float *plane = channel(context, in, c);
+    for (int c = 0; c < in.channels; c++) {
+        const float *plane = in.first + (size_t)c * (size_t)in.rows * (size_t)in.cols;
         for (int ky = 0; ky < op->kernel; ky++) {
             const int row = y + ky - op->pad_y;
-            const bool inside = row >= 0 && row < in->rows;
+            const bool inside = row >= 0 && row < in.rows;
             for (int kx = 0; kx < op->kernel; kx++, weights++)
                 if (inside)
-                    add_shifted(sum, op->out.cols, *weights, plane + row * in->cols, in->cols,
+                    add_shifted(sum, op->out.cols, *weights, plane + row * in.cols, in.cols,
                                 kx - op->pad_x);
+        }
+    }
+}
+
+static void convolve(const gwf_context *context, const gwf_step *step, planes in)
+{
+    const gwf_op *op = &step->op;
+    const size_t filter = (size_t)in.channels * (size_t)(op->kernel * op->kernel);
+    for (int k = 0; k < op->out.channels; k++) {
+        float *out = channel(context, &op->out, k);
+        for (int y = 0; y < op->out.rows; y++) {
+            for (int x = 0; x < op->out.cols; x++) step->sums[x] = step->bias[k];
+            convolve_row(op, in, step->weights + filter * (size_t)k, y, step->sums);
+            for (int x = 0; x < op->out.cols; x++) *out++ = activate(op->activation, step->sums[x]);
         }
     }
 }
 
 static void run_conv(const gwf_context *context, const gwf_step *step)
 {
+    const gwf_view *in = &step->op.in;
+    convolve(context, step, (planes){channel(context, in, 0), in->channels, in->rows, in->cols});
+}
+
+/* Size of in with each value in a 2x2; of a border of its own only the inner half is needed. */
+static planes large_map(const gwf_step *step)
+{
     const gwf_op *op = &step->op;
-    const size_t filter = (size_t)op->in.channels * (size_t)(op->kernel * op->kernel);
-    for (int k = 0; k < op->out.channels; k++) {
-        float *out = channel(context, &op->out, k);
-        for (int y = 0; y < op->out.rows; y++) {
-            for (int x = 0; x < op->out.cols; x++) step->sums[x] = step->bias[k];
-            convolve_row(context, op, step->weights + filter * (size_t)k, y, step->sums);
-            for (int x = 0; x < op->out.cols; x++) *out++ = activate(op->activation, step->sums[x]);
-        }
+    return (planes){step->large, op->in.channels, 2 * op->in.rows - 2 * (1 - op->pad_y),
+                    2 * op->in.cols - 2 * (1 - op->pad_x)};
+}
+
+static void run_upconv(const gwf_context *context, const gwf_step *step)
+{
+    const gwf_op *op = &step->op;
+    const planes large = large_map(step);
+    const int skip_y = 1 - op->pad_y, skip_x = 1 - op->pad_x; /* outer half of the border */
+    float *to = step->large;
+    for (int c = 0; c < large.channels; c++) {
+        const float *in = channel(context, &op->in, c);
+        for (int y = 0; y < large.rows; y++)
+            for (int x = 0; x < large.cols; x++)
+                *to++ = in[(y + skip_y) / 2 * op->in.cols + (x + skip_x) / 2];
     }
+    convolve(context, step, large);
 }
 
 /* The larger one; NaN wins, as in PyTorch. */
@@ -97,16 +131,6 @@ static void run_pool(const gwf_context *context, const gwf_op *op)
                 *out++ =
                     larger(larger(corner[0], corner[1]), larger(corner[cols], corner[cols + 1]));
             }
-    }
-}
-
-static void run_upsample(const gwf_context *context, const gwf_op *op)
-{
-    for (int c = 0; c < op->out.channels; c++) {
-        const float *in = channel(context, &op->in, c);
-        float *out = channel(context, &op->out, c);
-        for (int y = 0; y < op->out.rows; y++)
-            for (int x = 0; x < op->out.cols; x++) *out++ = in[y / 2 * op->in.cols + x / 2];
     }
 }
 
@@ -139,11 +163,11 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
     case GWF_OP_CONV:
         run_conv(context, step);
         break;
+    case GWF_OP_UPCONV:
+        run_upconv(context, step);
+        break;
     case GWF_OP_POOL:
         run_pool(context, &step->op);
-        break;
-    case GWF_OP_UPSAMPLE:
-        run_upsample(context, &step->op);
         break;
     case GWF_OP_GATE:
         run_gate(context, &step->op);
@@ -162,6 +186,7 @@ static void release(gwf_context *context, gwf_step *step)
     free(step->weights);
     free(step->bias);
     free(step->sums);
+    free(step->large);
     free(step);
 }
 
@@ -172,20 +197,31 @@ static float *copy_of(const float *values, size_t n)
     return copy;
 }
 
+/* What a convolution keeps: weights, bias, room for a row of sums and for a large map. */
+static gwf_status keep_conv(const gwf_op *op, gwf_step *step, gwf_error *err)
+{
+    const size_t n = (size_t)op->out.channels, taps = (size_t)(op->kernel * op->kernel);
+    const planes large = large_map(step);
+    const size_t values = (size_t)large.channels * (size_t)large.rows * (size_t)large.cols;
+    const bool up = op->kind == GWF_OP_UPCONV;
+    step->weights = copy_of(op->weights, n * (size_t)op->in.channels * taps);
+    step->bias = copy_of(op->bias, n);
+    step->sums = malloc((size_t)op->out.cols * sizeof *step->sums);
+    step->large = up ? malloc(values * sizeof *step->large) : NULL;
+    if (step->weights && step->bias && step->sums && (step->large || !up)) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for weights");
+}
+
 static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **result, gwf_error *err)
 {
     gwf_step *step = calloc(1, sizeof *step);
     if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for a step");
     step->op = *op;
-    if (op->kind == GWF_OP_CONV) {
-        const size_t n = (size_t)op->out.channels, taps = (size_t)(op->kernel * op->kernel);
-        step->weights = copy_of(op->weights, n * (size_t)op->in.channels * taps);
-        step->bias = copy_of(op->bias, n);
-        step->sums = malloc((size_t)op->out.cols * sizeof *step->sums);
-        if (!step->weights || !step->bias || !step->sums) {
-            release(context, step);
-            return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for weights");
-        }
+    gwf_status status = GWF_OK;
+    if (op->kind == GWF_OP_CONV || op->kind == GWF_OP_UPCONV) status = keep_conv(op, step, err);
+    if (status != GWF_OK) {
+        release(context, step);
+        return status;
     }
     *result = step;
     return GWF_OK;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -148,12 +149,29 @@ static gwf_status end_output(const arguments *a, job *j, gwf_status status, gwf_
     return status;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* With --overwrite the output would replace what it is made from. */
+static gwf_status check_output(const arguments *a, gwf_error *err)
+{
+    bool same = same_file(a->output, a->model);
+    for (int i = 0; i < a->inputs.count; i++) same |= same_file(a->output, a->inputs.items[i]);
+    if (!same) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: is an input, it cannot be the output too",
+                    a->output);
+}
+
 static gwf_status run_job(const arguments *a, const gwf_options *options, const char *history,
                           job *j, gwf_error *err)
 {
     size_t first = 0, steps = 0;
     stream_times times = {0};
     gwf_engine *engine = j->engine;
+    GWF_TRY(check_output(a, err));
     GWF_TRY(gwf_engine_load(engine, a->model, &stderr_log));
     GWF_TRY(series_create(a->inputs.items, a->inputs.count, &engine->model, &stderr_log, &j->input,
                           err));

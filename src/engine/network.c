@@ -175,7 +175,7 @@ double gwf_network_macs(const gwf_network *network, int nlat, int nlon)
     double macs = 0;
     for (int i = 0; i < network->n_layers; i++) {
         const gwf_layer *layer = &network->layers[i];
-        if (layer->kind != GWF_OP_CONV) continue;
+        if (!layer->kernel) continue;
         const gwf_map *out = &network->maps[layer->out.map];
         macs += (double)gwf_slice_channels(network, layer->in) *
                 gwf_slice_channels(network, layer->out) * layer->kernel * layer->kernel *

@@ -34,7 +34,7 @@ typedef struct gwf_layer {
     gwf_op_kind kind;
     char name[GWF_LAYER_NAME]; /* the state dict's module whose output this is: "conv1.conv.3" */
     gwf_slice in, out;
-    int kernel, pad_y, pad_x; /* conv */
+    int kernel, pad_y, pad_x; /* conv and upconv; kernel 0: another kind */
     gwf_activation activation;
     gwf_conv_term terms[2]; /* two: term i convolves part i of `in`, the results are added */
     int n_terms;
@@ -65,7 +65,7 @@ gwf_status gwf_network_build(const gwf_tensor_set *set, gwf_padding padding, con
                              gwf_network *network, gwf_error *err);
 void gwf_network_free(gwf_network *network);
 
-/* Multiply-adds of one map of nlat x nlon. */
+/* Multiply-adds of one map of nlat x nlon as the layers are defined; a backend may need fewer. */
 double gwf_network_macs(const gwf_network *network, int nlat, int nlon);
 
 /* Channels of a slice, as the network counts them (no rounding up). */

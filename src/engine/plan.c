@@ -124,7 +124,7 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
     const gwf_layer *layer = &l->network->layers[i];
     planned_step *planned = &plan->steps[i];
     gwf_folded folded = {0};
-    if (layer->kind == GWF_OP_CONV) GWF_TRY(gwf_fold(l->network, layer, l->block, &folded, err));
+    if (layer->kernel) GWF_TRY(gwf_fold(l->network, layer, l->block, &folded, err));
     const gwf_op op = op_of(l, layer, &folded);
     planned->out = op.out;
     planned->channels = gwf_slice_channels(l->network, layer->out);
@@ -132,7 +132,7 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
     gwf_folded_free(&folded);
     if (status != GWF_OK) gwf_error_prefix(err, "layer %s", layer->name);
     name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
-    if (layer->kind == GWF_OP_CONV)
+    if (layer->kernel)
         plan->times[i + 1].macs = (double)gwf_slice_channels(l->network, layer->in) *
                                   planned->channels * layer->kernel * layer->kernel * op.out.rows *
                                   op.out.cols;

@@ -20,8 +20,9 @@ static gwf_slice whole(int map)
     return (gwf_slice){map, GWF_WHOLE};
 }
 
-/* A 3x3 convolution over `in`. With periodic padding the map gets its two border columns first. */
-static void conv3x3(gwf_builder *b, const char *name, gwf_slice in, gwf_slice out,
+/* A 3x3 convolution over `in`, or (kind upconv) over `in` at twice its size. With periodic padding
+ * the map gets its two border columns first. */
+static void conv3x3(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slice in, gwf_slice out,
                     gwf_activation activation, const gwf_conv_term *terms, int n_terms)
 {
     if (b->status != GWF_OK) return;
@@ -33,7 +34,7 @@ static void conv3x3(gwf_builder *b, const char *name, gwf_slice in, gwf_slice ou
         gwf_build_layer(b, GWF_OP_HALO, halo, in, whole(wide));
         in = whole(wide);
     }
-    gwf_layer *layer = gwf_build_layer(b, GWF_OP_CONV, name, in, out);
+    gwf_layer *layer = gwf_build_layer(b, kind, name, in, out);
     if (!layer) return;
     layer->kernel = 3;
     layer->pad_y = 1;
@@ -44,15 +45,15 @@ static void conv3x3(gwf_builder *b, const char *name, gwf_slice in, gwf_slice ou
 }
 
 /* Convolution `module`.`at`, BatchNorm `module`.`at + 1`, ReLU. */
-static void conv_norm_relu(gwf_builder *b, const char *module, int at, gwf_slice in, gwf_slice out,
-                           int channels_in, int channels_out)
+static void conv_norm_relu(gwf_builder *b, gwf_op_kind kind, const char *module, int at,
+                           gwf_slice in, gwf_slice out, int channels_in, int channels_out)
 {
     char conv[GWF_LAYER_NAME], norm[GWF_LAYER_NAME];
     snprintf(conv, sizeof conv, "%.20s.%d", module, at);
     snprintf(norm, sizeof norm, "%.20s.%d", module, at + 1);
     gwf_conv_term term = gwf_build_term(b, conv, channels_out, channels_in, 3);
     gwf_build_norm(b, &term, norm, channels_out);
-    conv3x3(b, conv, in, out, GWF_RELU, &term, 1);
+    conv3x3(b, kind, conv, in, out, GWF_RELU, &term, 1);
 }
 
 /* Two times conv, norm, ReLU: the block `convK` or `upconvK`. */
@@ -62,20 +63,17 @@ static void conv_block(gwf_builder *b, const char *name, int level, gwf_slice in
     char module[GWF_LAYER_NAME];
     snprintf(module, sizeof module, "%s.conv", name);
     const gwf_slice middle = whole(gwf_build_map(b, level, channels_out, 0));
-    conv_norm_relu(b, module, 0, in, middle, channels_in, channels_out);
-    conv_norm_relu(b, module, 3, middle, out, channels_out, channels_out);
+    conv_norm_relu(b, GWF_OP_CONV, module, 0, in, middle, channels_in, channels_out);
+    conv_norm_relu(b, GWF_OP_CONV, module, 3, middle, out, channels_out, channels_out);
 }
 
-/* Twice the size, then conv, norm, ReLU: the block `upK`. */
+/* Twice the size, conv, norm, ReLU: the block `upK`. */
 static void up_block(gwf_builder *b, int k, gwf_slice in, gwf_slice out, int channels_in,
                      int channels_out)
 {
-    char name[GWF_LAYER_NAME], module[GWF_LAYER_NAME];
-    snprintf(name, sizeof name, "up%d.up.0", k);
+    char module[GWF_LAYER_NAME];
     snprintf(module, sizeof module, "up%d.up", k);
-    const gwf_slice large = whole(gwf_build_map(b, k - 2, channels_in, 0));
-    gwf_build_layer(b, GWF_OP_UPSAMPLE, name, in, large);
-    conv_norm_relu(b, module, 1, large, out, channels_in, channels_out);
+    conv_norm_relu(b, GWF_OP_UPCONV, module, 1, in, out, channels_in, channels_out);
 }
 
 /* One convolution with its norm of the gate `attnK`: Wg, Wx or Psi. */
@@ -119,9 +117,9 @@ static void gate_block(gwf_builder *b, int k, int concat, int channels)
     const gwf_slice gate = whole(gwf_build_map(b, k - 2, gates, 0));
 
     snprintf(name, sizeof name, "attn%d.Wg+Wx", k);
-    conv3x3(b, name, whole(concat), hidden, GWF_RELU, sum, 2);
+    conv3x3(b, GWF_OP_CONV, name, whole(concat), hidden, GWF_RELU, sum, 2);
     snprintf(name, sizeof name, "attn%d.Psi.0", k);
-    conv3x3(b, name, hidden, gate, GWF_SIGMOID, &psi, 1);
+    conv3x3(b, GWF_OP_CONV, name, hidden, gate, GWF_SIGMOID, &psi, 1);
     snprintf(name, sizeof name, "attn%d", k);
     gwf_layer *layer = gwf_build_layer(b, GWF_OP_GATE, name, gate, (gwf_slice){concat, 1});
     if (layer) layer->gate_channels = gates;

@@ -1,7 +1,6 @@
 #include "io/nc_internal.h"
 
 #include <fcntl.h>
-#include <netcdf_mem.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,20 +101,6 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
     GWF_TRY(check_readable(path, err));
     GWF_TRY(take_path(file, path, err));
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
-    return rc == NC_NOERR ? GWF_OK : open_failed(file, rc, err);
-}
-
-gwf_status gwf_nc_open_memory(const char *name, const void *bytes, size_t size, gwf_nc *file,
-                              gwf_error *err)
-{
-    static const char hdf5[8] = "\211HDF\r\n\032\n";
-    *file = (gwf_nc){.id = -1, .path = NULL};
-    /* The classic formats are kept out: their header alone can make NetCDF-C reserve gigabytes. */
-    if (!bytes || size < sizeof hdf5 || memcmp(bytes, hdf5, sizeof hdf5) != 0)
-        return gwf_fail(err, GWF_ERR_FORMAT, "%s: is not a NetCDF-4 file", name);
-    GWF_TRY(take_path(file, name, err));
-    void *borrowed = (void *)bytes; /* NC_NOWRITE: never changed */
-    const int rc = GWF_NC(nc_open_mem("memory", NC_NOWRITE, size, borrowed, &file->id));
     return rc == NC_NOERR ? GWF_OK : open_failed(file, rc, err);
 }
 

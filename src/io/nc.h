@@ -28,9 +28,6 @@ typedef struct gwf_nc_variable {
 
 /* A local file that is there and readable; URLs are refused. NOT_FOUND, FORMAT. */
 gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err);
-/* A NetCDF-4 file from bytes in memory (borrowed until close); name is used in messages. */
-gwf_status gwf_nc_open_memory(const char *name, const void *bytes, size_t size, gwf_nc *file,
-                              gwf_error *err);
 /* NetCDF-4, an existing file is overwritten, no fill. */
 gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err);
 /* Ends define mode where needed and closes. Errors of the last flush come from here. */

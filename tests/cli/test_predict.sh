@@ -97,6 +97,8 @@ fails "no input" 2 "option --input is missing" predict -m unet.nc -o x.nc
 fails "unwritable output" 1 "/nowhere/x.nc" predict -m unet.nc -i in.nc -o /nowhere/x.nc
 fails "existing output" 1 "out.nc" predict -m unet.nc -i in.nc -o out.nc
 works "overwrite" predict -m unet.nc -i in.nc -o out.nc --overwrite --steps :1
+fails "the output is an input" 2 "in.nc: is an input" \
+    predict -m unet.nc -i in.nc -o ./in.nc --overwrite
 holds "nothing was left by the failures" test ! -e x.nc -a ! -e x.nc.part
 
 windset nan.nc --steps 4 --idim 369 --nan-at 2,130,5,7

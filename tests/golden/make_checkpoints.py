@@ -11,8 +11,7 @@ file, for the C test:
     tensor NAME RANK SIZE ...
     the values as float32, row-major, each as the hexadecimal number of its 32 bits
 
-checkpoint_recent.pt is checkpoint_training.pt put into the container as torch 2.9 writes it: same
-pickle but for NumPy 2's module names, and the entries that newer versions add.
+checkpoint_recent.pt is checkpoint_training.pt loaded and saved again by PyTorch 2.15 with NumPy 2.
 
 With the folder of the shared fixtures as argument it also writes checkpoint_fixtures.txt, one line
 per weight tensor of each checkpoint there:
@@ -29,7 +28,6 @@ import pickle
 import struct
 import sys
 import zipfile
-import zlib
 
 import numpy as np
 import torch
@@ -126,27 +124,12 @@ def make_refused():
     torch.jit.script(nn.Linear(2, 1)).save(path("torchscript"))
 
 
-def stored(out, name, data):
-    """An entry whose data begin at a multiple of 64 bytes, padded as torch does."""
-    info = zipfile.ZipInfo(name)
-    start = out.fp.tell() + 30 + len(name) + 4
-    padding = -start % 64
-    info.extra = struct.pack("<2sH", b"FB", padding) + b"Z" * padding
-    out.writestr(info, data)
-
-
 def make_recent():
-    with zipfile.ZipFile(path("training")) as old, zipfile.ZipFile(path("recent"), "w") as new:
-        names = [n.removeprefix("checkpoint_training/") for n in old.namelist()]
-        storages = sorted((n for n in names if n.startswith("data/")), key=lambda n: int(n[5:]))
-        data = {n: old.read(f"checkpoint_training/{n}") for n in names}
-        data["data.pkl"] = data["data.pkl"].replace(b"numpy.core.", b"numpy._core.")
-        data |= {".format_version": b"1", ".storage_alignment": b"64", "byteorder": b"little",
-                 ".data/serialization_id": b"%040d" % zlib.crc32(data["data.pkl"])}
-        for name in ["data.pkl", ".format_version", ".storage_alignment", "byteorder", *storages,
-                     "version", ".data/serialization_id"]:
-            stored(new, f"checkpoint_recent/{name}", data[name])
-    state = torch.load(path("training"))["model_state_dict"]
+    """Today's container: only a torch of today can write it, an older one keeps the file as it is."""
+    old = {} if torch.__version__ < "2" else {"weights_only": False}
+    if old:
+        torch.save(torch.load(path("training"), **old), path("recent"))
+    state = torch.load(path("training"), **old)["model_state_dict"]
     note("recent", state, "float32", 7, "training")
 
 
