@@ -10,6 +10,7 @@ static void test_defaults(void)
     gwf_options *options = gwf_options_create();
     CU_ASSERT_PTR_NOT_NULL_FATAL(options);
     CU_ASSERT_STRING_EQUAL(options->backend, "auto");
+    CU_ASSERT_STRING_EQUAL(options->precision, "fp32");
     CU_ASSERT_EQUAL(options->threads, 0);
     gwf_options_free(&options);
     CU_ASSERT_PTR_NULL(options);
@@ -36,6 +37,7 @@ static void test_refusals(void)
 {
     gwf_options *options = gwf_options_create();
     check_refused(options, "backend", "gpu", "option backend: expected auto|");
+    check_refused(options, "precision", "fp64", "option precision: expected fp32|fp32-fast");
     check_refused(options, "threads", "-1", "expected a number from 0 to 1024, found -1");
     check_refused(options, "threads", "1025", "found 1025");
     check_refused(options, "threads", "2x", "found 2x");

@@ -93,20 +93,27 @@ static void check_tap(void *user, const char *layer, int channels, int rows, int
 
 /* ---- a network on a backend ---- */
 
-/* Run on `backend`, or on the guard around it, and compare all taps. */
-static void run_network(const gwf_network *network, const gwf_backend *backend,
-                        const gwf_backend *watched, const float *input, int nlat, int nlon,
-                        int runs, tap_check *check)
+typedef struct trial {
+    const gwf_backend *backend; /* or the guard ... */
+    const gwf_backend *watched; /* ... around this one */
+    gwf_precision precision;
+    int runs;
+} trial;
+
+/* Run the network on one backend and compare all taps. */
+static void run_network(const gwf_network *network, const trial *t, const float *input, int nlat,
+                        int nlon, tap_check *check)
 {
     gwf_error err = {0};
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;
-    const gwf_backend_config config = {.threads = 2, .wrapped = watched};
+    const gwf_backend_config config = {
+        .threads = 2, .precision = t->precision, .wrapped = t->watched};
     float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
-    CHECK_OK(backend->open(&config, &context, &err), err);
-    CHECK_OK(gwf_plan_create(network, backend, context, nlat, nlon, &plan, &err), err);
+    CHECK_OK(t->backend->open(&config, &context, &err), err);
+    CHECK_OK(gwf_plan_create(network, t->backend, context, nlat, nlon, &plan, &err), err);
     if (plan) {
-        for (int again = 0; again < runs; again++) { /* the second map finds a used arena */
+        for (int again = 0; again < t->runs; again++) { /* the second map finds a used arena */
             gwf_plan_set_tap(plan, again ? NULL : check_tap, check);
             CHECK_OK(gwf_plan_run(plan, input, output, &err), err);
             check_tap(check, "output", network->outputs, nlat, nlon, output);
@@ -114,7 +121,7 @@ static void run_network(const gwf_network *network, const gwf_backend *backend,
         CU_ASSERT_TRUE(gwf_plan_arena_bytes(plan) <= gwf_plan_unshared_bytes(plan) + 64 * 64);
     }
     gwf_plan_free(&plan);
-    backend->close(context);
+    t->backend->close(context);
     free(output);
 }
 
@@ -153,11 +160,15 @@ static void check_network(const network_case *c, const char *checkpoint, const c
             test_skip("%s on ref: too slow under a sanitizer", checkpoint);
             continue;
         }
-        const int runs = slow ? 1 : 2;
-        run_network(&network, *b, NULL, input, c->nlat, c->nlon, runs, &check);
-        CU_ASSERT_EQUAL(check.compared, c->taps + 1 + runs);
-        if (!slow)
-            run_network(&network, &gwf_backend_guard, *b, input, c->nlat, c->nlon, runs, &check);
+        const trial plain = {*b, NULL, GWF_FP32, slow ? 1 : 2};
+        run_network(&network, &plain, input, c->nlat, c->nlon, &check);
+        CU_ASSERT_EQUAL(check.compared, c->taps + 1 + plain.runs);
+        if (slow) continue;
+        const trial guarded = {&gwf_backend_guard, *b, GWF_FP32, 2};
+        const trial fast = {*b, NULL, GWF_FP32_FAST, 1};
+        run_network(&network, &guarded, input, c->nlat, c->nlon, &check);
+        if (!is_ref) check.tolerance = 2e-4;
+        run_network(&network, &fast, input, c->nlat, c->nlon, &check);
     }
     gwf_network_free(&network);
     gwf_tensor_set_free(&set);

@@ -57,27 +57,35 @@ typedef struct gwf_context gwf_context; /* an open backend */
 typedef struct gwf_step gwf_step;       /* a prepared operation */
 typedef struct gwf_backend gwf_backend;
 
+/* What errors are allowed, as relative L2 against double: fp32, rounding only (1e-5 for the whole
+ * network); fp32-fast, Winograd's algorithm too (2e-4). */
+typedef enum gwf_precision { GWF_FP32, GWF_FP32_FAST } gwf_precision;
+
 typedef struct gwf_backend_config {
-    int threads;                /* 0: OMP_NUM_THREADS, else the cores this process may use */
+    int threads; /* 0: OMP_NUM_THREADS, else the cores this process may use */
+    gwf_precision precision;
     const gwf_backend *wrapped; /* guard only: the backend to watch */
 } gwf_backend_config;
 
 struct gwf_backend {
-    const char *name;      /* as in the option: "cpu" */
-    const char *summary;   /* one line for `gwflux info --backends` */
-    const char *precision; /* "fp32" */
+    const char *name;    /* as in the option: "cpu" */
+    const char *summary; /* one line for `gwflux info --backends` */
 
     /* BACKEND with the reason when it cannot start here. */
     gwf_status (*open)(const gwf_backend_config *config, gwf_context **context, gwf_error *err);
     void (*close)(gwf_context *context); /* NULL is fine; steps are released before */
     /* "oneDNN 2.6.3, avx512_core, 2 threads"; borrowed. */
     const char *(*describe)(const gwf_context *context);
+    /* What its numbers are, for the output's metadata: "fp32"; static. */
+    const char *(*precision)(const gwf_context *context);
     /* Channel counts of maps and of their parts are rounded up to this. */
     int (*channel_block)(const gwf_context *context);
     size_t (*map_bytes)(const gwf_context *context, int channels, int rows, int cols);
 
     gwf_status (*prepare)(gwf_context *context, const gwf_op *op, gwf_step **step, gwf_error *err);
     void (*release)(gwf_context *context, gwf_step *step);
+    /* How it is done, for `gwflux bench`: "Winograd"; "" when there is nothing to say; static. */
+    const char *(*algorithm)(const gwf_context *context, const gwf_step *step);
     /* Once, after the last prepare: the arena (and scratch memory) of this size. */
     gwf_status (*reserve)(gwf_context *context, size_t bytes, gwf_error *err);
 

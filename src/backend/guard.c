@@ -186,17 +186,28 @@ static const char *describe(const gwf_context *g)
     return g->inner->describe(g->context);
 }
 
+static const char *precision(const gwf_context *g)
+{
+    return g->inner->precision(g->context);
+}
+
+static const char *algorithm(const gwf_context *g, const gwf_step *step)
+{
+    return g->inner->algorithm(g->context, step->inner);
+}
+
 const gwf_backend gwf_backend_guard = {
     .name = "guard",
     .summary = "watches another backend",
-    .precision = "that of the watched backend",
     .open = open_guard,
     .close = close_guard,
     .describe = describe,
+    .precision = precision,
     .channel_block = block_of,
     .map_bytes = map_bytes,
     .prepare = prepare,
     .release = release,
+    .algorithm = algorithm,
     .reserve = reserve,
     .load = load,
     .run = run,

@@ -286,17 +286,31 @@ static gwf_status store(gwf_context *context, const gwf_view *from, float *value
     return GWF_OK;
 }
 
+static const char *precision(const gwf_context *context)
+{
+    (void)context;
+    return "fp32, sums in double";
+}
+
+static const char *algorithm(const gwf_context *context, const gwf_step *step)
+{
+    (void)context;
+    (void)step;
+    return "";
+}
+
 const gwf_backend gwf_backend_ref = {
     .name = "ref",
     .summary = "plain loops with double sums: slow, the meaning of every operation",
-    .precision = "fp32, sums in double",
     .open = open_ref,
     .close = close_ref,
     .describe = describe,
+    .precision = precision,
     .channel_block = channel_block,
     .map_bytes = map_bytes,
     .prepare = prepare,
     .release = release,
+    .algorithm = algorithm,
     .reserve = reserve,
     .load = load,
     .run = run,

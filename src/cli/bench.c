@@ -58,14 +58,16 @@ static void print_layers(const gwf_plan *plan)
 {
     int count = 0;
     const gwf_step_time *times = gwf_plan_times(plan, &count);
-    printf("%-22s %-16s %9s %9s %9s\n", "layer", "result", "ms", "MMAC", "GFLOP/s");
+    printf("%-22s %-16s %9s %9s %9s  %s\n", "layer", "result", "ms", "MMAC", "GFLOP/s",
+           "algorithm");
     for (int i = 0; i < count; i++) {
         const gwf_step_time *t = &times[i];
         const double seconds = t->seconds / (double)t->runs;
         char shape[48];
         snprintf(shape, sizeof shape, "%d x %d x %d", t->channels, t->rows, t->cols);
         printf("%-22s %-16s %9.3f", t->name, shape, 1e3 * seconds);
-        if (t->macs > 0) printf(" %9.1f %9.1f", 1e-6 * t->macs, 2e-9 * t->macs / seconds);
+        if (t->macs > 0)
+            printf(" %9.1f %9.1f  %s", 1e-6 * t->macs, 2e-9 * t->macs / seconds, t->algorithm);
         printf("\n");
     }
 }

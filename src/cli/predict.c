@@ -78,14 +78,12 @@ static gwf_status create_output(const arguments *a, const char *history, size_t 
     const gwf_model *model = &engine->model;
     int number[GWF_LEVELS];
     double hya[GWF_LEVELS], hyb[GWF_LEVELS];
-    char precision[64];
     gwf_windset *time_of = NULL;
     for (int k = 0; k < model->n_levels; k++) {
         number[k] = model->levels[k].number;
         hya[k] = model->levels[k].a;
         hyb[k] = model->levels[k].b;
     }
-    snprintf(precision, sizeof precision, "%s", engine->backend->precision);
     const gwf_attribute globals[] = {
         {"title", "gravity-wave momentum fluxes predicted by gwflux"},
         {"source", model->source},
@@ -95,7 +93,7 @@ static gwf_status create_output(const arguments *a, const char *history, size_t 
         {"gwflux_model_sha256", model->checksum},
         {"gwflux_network", engine->description},
         {"gwflux_backend", engine->backend->name},
-        {"gwflux_precision", precision},
+        {"gwflux_precision", engine->backend->precision(engine->context)},
         {"gwflux_recipe", model->recipe},
         {"gwflux_flux_kind", gwf_flux_kind_name(model->flux_kind)},
     };

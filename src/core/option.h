@@ -53,7 +53,7 @@ const char *gwf_option_words(const gwf_option_row *row, char *text, size_t size)
 
 /* The engine's options (gwf_options_* in gwflux.h). */
 struct gwf_options {
-    const char *backend;
+    const char *backend, *precision;
     int threads;
     gwf_error error;
 };

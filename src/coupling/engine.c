@@ -22,12 +22,15 @@ static void describe(gwf_engine *engine)
     snprintf(engine->description, sizeof engine->description,
              "%s (widths %s), %d -> %d channels, %d x %d; backend %s: %s, %s", n->architecture,
              n->widths, n->inputs, n->outputs, engine->nlat, engine->nlon, engine->backend->name,
-             engine->backend->describe(engine->context), engine->backend->precision);
+             engine->backend->describe(engine->context),
+             engine->backend->precision(engine->context));
 }
 
 gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon)
 {
-    const gwf_backend_config config = {.threads = options ? options->threads : 0};
+    const bool fast = options && strcmp(options->precision, "fp32-fast") == 0;
+    const gwf_backend_config config = {.threads = options ? options->threads : 0,
+                                       .precision = fast ? GWF_FP32_FAST : GWF_FP32};
     gwf_error *err = &engine->error;
     GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
                              &engine->context, err));

@@ -117,6 +117,7 @@ static void name_step(gwf_step_time *time, const char *name, const gwf_view *vie
     time->channels = channels;
     time->rows = view->rows;
     time->cols = view->cols;
+    time->algorithm = "";
 }
 
 static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_error *err)
@@ -130,13 +131,17 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
     planned->channels = gwf_slice_channels(l->network, layer->out);
     const gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
     gwf_folded_free(&folded);
-    if (status != GWF_OK) gwf_error_prefix(err, "layer %s", layer->name);
+    if (status != GWF_OK) {
+        gwf_error_prefix(err, "layer %s", layer->name);
+        return status;
+    }
     name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
+    plan->times[i + 1].algorithm = plan->backend->algorithm(plan->context, planned->step);
     if (layer->kernel)
         plan->times[i + 1].macs = (double)gwf_slice_channels(l->network, layer->in) *
                                   planned->channels * layer->kernel * layer->kernel * op.out.rows *
                                   op.out.cols;
-    return status;
+    return GWF_OK;
 }
 
 static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)

@@ -23,6 +23,7 @@ gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_e
 typedef struct gwf_step_time {
     char name[GWF_LAYER_NAME];
     int channels, rows, cols; /* of the step's result */
+    const char *algorithm;    /* how the backend does it, or "" */
     double macs;              /* multiply-adds of one map; 0: not a convolution */
     double seconds;           /* sum over all runs */
     long runs;

@@ -31,6 +31,9 @@ says "precision" ':gwflux_precision = "fp32"' out
 
 works "ref" predict -m unet.nc -i in.nc -o ref.nc --backend ref --steps 1:3
 works "cpu agrees with ref" compare out.nc 1 ref.nc 0 2 1e-5
+works "fp32-fast" predict -m unet.nc -i in.nc -o fast.nc --precision fp32-fast --steps :1
+works "is close" compare fast.nc 0 out.nc 0 1 2e-3
+works "and says what it is" "$gwflux" info fast.nc
 works "two inputs of two families" predict -m unet.nc -i in.nc -i more.nc -o both.nc --normalised
 works "the first file's steps are the same" compare out.nc 0 both.nc 0 4 0
 works "and prediction is there" ncdump -h both.nc
