@@ -10,8 +10,9 @@
  *
  * Every call returns a gwf_status; the text that goes with a failure is kept in the handle and
  * read with gwf_message(). The library never exits, aborts or prints. Engines are independent of
- * one another; one engine must not be used by two threads at the same time. All calls are local
- * (no communication).
+ * one another; one engine must not be used by two threads at the same time. gwf_create() reads
+ * NetCDF, which is not thread-safe: engines take turns there, but a host that calls NetCDF itself
+ * must not do so meanwhile. All calls are local (no communication).
  */
 #ifndef GWFLUX_H
 #define GWFLUX_H
@@ -108,7 +109,8 @@ GWF_API const char *gwf_describe(const gwf_engine *engine);
  * model's channel table. flux: (outputs, lat, lon), uw levels then vw levels from top to bottom,
  * upward flux of eastward and northward momentum in the unit of the model's flux_kind (Pa for
  * rho_uw). Both borrowed, owned by the caller. GWF_ERR_DATA when a feature is not finite (the
- * message names channel, row and column); flux is then untouched. */
+ * message names channel, row and column), flux is then untouched; also when a flux is not finite,
+ * which absurd features can bring about. */
 GWF_API gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux);
 
 /* The same, but the network's own normalised output. */

@@ -29,6 +29,13 @@ static void test_long_texts_are_cut(void)
     CU_ASSERT_EQUAL(strlen(err.text), sizeof err.text - 1);
 }
 
+static void test_control_characters(void)
+{
+    gwf_error err = {0};
+    gwf_fail(&err, GWF_ERR_IO, "tensor %s", "a\033[31m\nb\x7f");
+    CU_ASSERT_STRING_EQUAL(err.text, "tensor a?[31m?b?");
+}
+
 static void test_names(void)
 {
     CU_ASSERT_STRING_EQUAL(gwf_status_name(GWF_OK), "GWF_OK");
@@ -57,6 +64,7 @@ int main(void)
     static const test_case tests[] = {
         {"a failure keeps status and text", test_fail_and_prefix},
         {"texts too long are cut, never overrun", test_long_texts_are_cut},
+        {"control characters stay out of messages", test_control_characters},
         {"statuses have names and texts", test_names},
         {"log lines reach the listener", test_log},
     };

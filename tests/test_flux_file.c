@@ -337,7 +337,7 @@ static void earlier_part(void)
     CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 1);
     CU_ASSERT_FALSE(there(path));
     check_create_fails(path, &l, GWF_ERR_EXISTS,
-                       "earlier.nc.part: holds the finished steps of an earlier run");
+                       "earlier.nc.part: holds what an earlier run has finished");
     check_steps(part_of(path), 1);
     l.overwrite = true;
     write_whole(path, &l);

@@ -154,6 +154,23 @@ static gwf_status build_with(const char *name, int rank, size_t size, gwf_error 
     return status;
 }
 
+static void test_bad_variance(void)
+{
+    static const float bad[] = {-0.5f, NAN};
+    gwf_error err = {0};
+    for (int i = 0; i < 2; i++) {
+        gwf_tensor_set set = {0};
+        gwf_checkpoint_info info;
+        gwf_model model = {0};
+        CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
+        for (size_t k = 0; k < set.count; k++)
+            if (strcmp(set.items[k].name, "up4.up.2.running_var") == 0)
+                set.items[k].data[2] = bad[i];
+        CHECK_FAILS(gwf_model_build(&set, &usual, "", NULL, &model, &err), GWF_ERR_MODEL, err,
+                    "tensor up4.up.2.running_var[2] is");
+    }
+}
+
 static void test_unknown_tensor(void)
 {
     gwf_error err = {0};
@@ -217,6 +234,16 @@ static void test_damaged_files(void)
     nc_del_att(file, NC_GLOBAL, "recipe");
     check_refused(file, path, GWF_ERR_FORMAT, "recipe");
     file = damaged(&path);
+    put_word(file, "recipe", "mine");
+    check_refused(file, path, GWF_ERR_FORMAT, "recipe is mine, expected one of era5-released");
+    file = damaged(&path);
+    put_one(file, "lat", 10);
+    check_refused(file, path, GWF_ERR_FORMAT, "lat: expected degrees in rising order");
+    file = damaged(&path);
+    put_one(file, "level_number", 20);
+    check_refused(file, path, GWF_ERR_MODEL,
+                  "output channel 0 is at level 16, level_number says 20");
+    file = damaged(&path);
     put_one(file, "conv3.conv.0.weight", NAN);
     check_refused(file, path, GWF_ERR_MODEL, "weight conv3.conv.0.weight[0] is not finite");
     file = damaged(&path);
@@ -273,6 +300,7 @@ int main(void)
         {"choices are checked", test_choices_are_checked},
         {"missing tensors are named", test_tensors_are_named},
         {"unknown tensors are named", test_unknown_tensor},
+        {"variances that are none are named", test_bad_variance},
         {"files that disagree with themselves are refused", test_damaged_files},
         {"other files are not models", test_not_a_model},
         {"Gaussian latitudes", test_gaussian_latitudes},

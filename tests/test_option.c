@@ -46,6 +46,9 @@ static void test_refusals(void)
     check_refused(options, "colour", "blue", "option colour: there is none of that name");
     check_refused(options, "threads", NULL, "no value given");
     check_refused(options, NULL, "1", "(null)");
+    CU_ASSERT_EQUAL(gwf_options_set(NULL, "threads", "1"), GWF_ERR_ARGUMENT);
+    CU_ASSERT_PTR_NOT_NULL(gwf_options_message(NULL));
+    gwf_options_free(NULL);
     CU_ASSERT_EQUAL(options->threads, 0);
     gwf_options_free(&options);
 }

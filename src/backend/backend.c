@@ -18,12 +18,14 @@ const gwf_backend *const *gwf_backends(void)
 static gwf_status open_first(const gwf_backend_config *config, const gwf_backend **backend,
                              gwf_context **context, gwf_error *err)
 {
-    gwf_status status = GWF_ERR_BACKEND;
-    for (int i = 0; built[i] && status != GWF_OK; i++) {
-        status = built[i]->open(config, context, err);
-        if (status == GWF_OK) *backend = built[i];
+    for (int i = 0; built[i]; i++) {
+        const gwf_status status = built[i]->open(config, context, err);
+        *backend = built[i];
+        if (status == GWF_OK || !built[i + 1]) return status;
+        gwf_log_line(config->log, "%s; taking the next one", err ? err->text : "");
+        if (err) *err = (gwf_error){0};
     }
-    return status;
+    return GWF_ERR_INTERNAL; /* ref is always built */
 }
 
 gwf_status gwf_backend_open(const char *name, const gwf_backend_config *config,

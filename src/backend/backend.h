@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "core/log.h"
 
 /* Channels [first, first + channels) of a map of map_channels x rows x cols that starts at byte
  * `offset` of the arena. All channel counts are multiples of the backend's channel block; channels
@@ -64,6 +65,7 @@ typedef enum gwf_precision { GWF_FP32, GWF_FP32_FAST } gwf_precision;
 typedef struct gwf_backend_config {
     int threads; /* 0: OMP_NUM_THREADS, else the cores this process may use */
     gwf_precision precision;
+    const gwf_log *log;         /* may be NULL */
     const gwf_backend *wrapped; /* guard only: the backend to watch */
 } gwf_backend_config;
 

@@ -221,7 +221,9 @@ static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **resul
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
     const dnnl_version_t *version = dnnl_version();
     context->maps.threads = config->threads > 0 ? config->threads : omp_get_max_threads();
-    context->maps.block = isa >= dnnl_cpu_isa_avx512_core ? 16 : 8;
+    /* Instruction sets are sets of bits: only those that hold AVX-512's have blocks of 16. */
+    const bool wide = (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    context->maps.block = wide ? 16 : 8;
     context->dnnl.block = context->maps.block;
     context->dnnl.winograd = config->precision == GWF_FP32_FAST;
     DNNL_TRY_DONE(dnnl_engine_create(&context->dnnl.engine, dnnl_cpu, 0));

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/size.h"
 
 enum { LINE = 64, TRIALS = 3 };
@@ -196,13 +196,6 @@ done:
 
 /* ---- choosing by measuring ---- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static size_t map_values(const int size[3])
 {
     return (size_t)size[0] * (size_t)size[1] * (size_t)size[2];
@@ -223,9 +216,9 @@ static gwf_status time_conv(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_con
         goto done;
     }
     for (int i = -1; i < TRIALS; i++) { /* the first one warms up */
-        const double start = now();
+        const double start = gwf_now();
         GWF_TRY_DONE(gwf_conv_run(&own, conv, src, dst, err));
-        const double taken = now() - start;
+        const double taken = gwf_now() - start;
         if (i >= 0 && taken < *seconds) *seconds = taken;
     }
 done:

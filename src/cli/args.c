@@ -72,7 +72,7 @@ static gwf_status take_option(parser *p, int argc, char **argv, int *i, gwf_erro
         return take(p, t, row, "1", err);
     }
     if (equals) return take(p, t, row, equals + 1, err);
-    if (*i + 1 >= argc)
+    if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "option %s: a value is missing", row->name);
     return take(p, t, row, argv[++*i], err);
 }
@@ -140,9 +140,10 @@ void args_help(const command *c)
     printf("usage: gwflux %s", c->name);
     for (int i = 0; i < own.count; i++) {
         const gwf_option_row *row = &own.rows[i];
-        if (row->fallback) continue;
         if (is_positional(row))
-            printf(" %s", row->name);
+            printf(row->fallback ? " [%s]" : " %s", row->name);
+        else if (row->fallback)
+            continue;
         else
             printf(" --%s %s", row->name, row->kind == GWF_OPTION_CHOICE ? "WORD" : "TEXT");
     }

@@ -22,7 +22,8 @@ gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf
 /* "usage: gwflux predict -m MODEL ..." and one line per option, to stdout. */
 void args_help(const command *c);
 
-/* "gwflux predict -m ..." as it was called, into text (cut to size), which is returned. */
+/* "2026-11-20T12:00:00Z gwflux predict -m ...": what was called and when, into text (cut to size),
+ * which is returned. */
 const char *args_history(int argc, char **argv, char *text, size_t size);
 
 #endif

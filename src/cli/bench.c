@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/commands.h"
+#include "core/clock.h"
 #include "coupling/engine.h"
 
 typedef struct arguments {
@@ -23,13 +23,6 @@ static const gwf_option_row rows[] = {
 static gwf_option_table table(void *target)
 {
     return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), target};
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Values of order 1, the same on every machine. */
@@ -80,8 +73,9 @@ static void print_summary(const gwf_engine *engine, double *seconds, int steps)
     printf("arena %.1f MB (%.1f MB if no maps shared memory)\n",
            1e-6 * (double)gwf_plan_arena_bytes(engine->plan),
            1e-6 * (double)gwf_plan_unshared_bytes(engine->plan));
-    printf("%d steps: fastest %.1f, median %.1f, slowest %.1f ms; %.0f GFLOP/s\n", steps,
-           1e3 * seconds[0], 1e3 * middle, 1e3 * seconds[steps - 1], 2e-9 * macs / middle);
+    printf("%d step%s: fastest %.1f, median %.1f, slowest %.1f ms; %.0f GFLOP/s\n", steps,
+           steps == 1 ? "" : "s", 1e3 * seconds[0], 1e3 * middle, 1e3 * seconds[steps - 1],
+           2e-9 * macs / middle);
     printf("%.1f ms per step\n", 1e3 * middle);
 }
 
@@ -99,9 +93,9 @@ static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf
     fill(in, plane * (size_t)n->inputs);
     for (int i = -2; i < steps; i++) {
         if (i == 0) gwf_plan_reset_times(engine->plan);
-        const double start = now();
+        const double start = gwf_now();
         GWF_TRY_DONE(gwf_plan_run(engine->plan, in, out, err));
-        if (i >= 0) seconds[i] = now() - start;
+        if (i >= 0) seconds[i] = gwf_now() - start;
     }
 done:
     free(in);
@@ -113,7 +107,7 @@ static gwf_status bench(const arguments *a, const gwf_options *options, gwf_engi
 {
     GWF_TRY(gwf_engine_load(engine, a->model, &stderr_log));
     GWF_TRY(gwf_engine_plan(engine, options, a->lat ? a->lat : engine->model.nlat,
-                            a->lon ? a->lon : engine->model.nlon));
+                            a->lon ? a->lon : engine->model.nlon, &stderr_log));
     double *seconds = calloc((size_t)a->steps, sizeof *seconds);
     if (!seconds) return gwf_fail(&engine->error, GWF_ERR_MEMORY, "no memory for the times");
     const gwf_status status = time_steps(engine, a->steps, seconds, &engine->error);
@@ -131,15 +125,13 @@ static int run(int argc, char **argv)
     gwf_error err = {0};
     gwf_options *options = gwf_options_create();
     gwf_engine *engine = calloc(1, sizeof *engine);
-    int code = 1;
-    if (options && engine) {
-        gwf_status status = args_parse(&command_bench, argc, argv, &a, options, &err);
-        if (status == GWF_OK) {
-            status = bench(&a, options, engine);
-            err = engine->error;
-        }
-        code = report(status, &err);
+    gwf_status status = GWF_ERR_MEMORY;
+    if (options && engine) status = args_parse(&command_bench, argc, argv, &a, options, &err);
+    if (status == GWF_OK) {
+        status = bench(&a, options, engine);
+        err = engine->error;
     }
+    const int code = report(status, &err);
     gwf_free(&engine);
     gwf_options_free(&options);
     return code;

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "core/checksum.h"
+#include "io/part.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 
@@ -66,6 +67,9 @@ static gwf_status import_checkpoint(const arguments *a, const char *history, gwf
     gwf_model model = {0};
     gwf_checkpoint_info info = {0};
     char source[512];
+    if (gwf_same_file(a->checkpoint, a->output))
+        GWF_TRY_DONE(gwf_fail(err, GWF_ERR_ARGUMENT,
+                              "%s: is the checkpoint, it cannot be the output too", a->output));
     GWF_TRY_DONE(gwf_checkpoint_read(a->checkpoint, &set, &info, &stderr_log, err));
     GWF_TRY_DONE(describe_source(a->checkpoint, &info, source, sizeof source, err));
     status = gwf_model_build(&set, &a->choice, source, &stderr_log, &model, err);

@@ -65,8 +65,9 @@ static void explain_network(const gwf_model *m)
     const gwf_network *n = &m->network;
     const bool unet = strncmp(n->architecture, "attention", 9) == 0;
     printf("%s: %s of widths %s; %zu weights; %.2f GMAC for a map of %d x %d\n",
-           unet ? "nonlocal" : "column", n->architecture, n->widths, gwf_tensor_set_values(&m->set),
-           gwf_network_macs(n, m->nlat, m->nlon) * 1e-9, m->nlat, m->nlon);
+           strcmp(n->architecture, "ann_1x1") == 0 ? "column" : "nonlocal", n->architecture,
+           n->widths, gwf_tensor_set_values(&m->set), gwf_network_macs(n, m->nlat, m->nlon) * 1e-9,
+           m->nlat, m->nlon);
     printf("It reads %d normalised fields (feature set %s, vertical %s, recipe %s) and gives the\n"
            "vertical fluxes of eastward and northward momentum on %d levels, %s.\n",
            n->inputs, m->features, m->vertical, m->recipe, m->n_levels,
@@ -116,11 +117,11 @@ static gwf_status show_windset(const char *path, gwf_error *err)
     if (h->coordinates)
         printf("grid     lat %.2f to %.2f, lon %.2f to %.2f\n", h->lat[0], h->lat[h->nlat - 1],
                h->lon[0], h->lon[h->nlon - 1]);
-    if (h->steps && gwf_windset_time(file, 0, &from, err) == GWF_OK &&
-        gwf_windset_time(file, h->steps - 1, &to, err) == GWF_OK)
-        printf("time     %g to %g\n", from, to);
+    gwf_status status = gwf_windset_time(file, 0, &from, err);
+    if (status == GWF_OK) status = gwf_windset_time(file, h->steps - 1, &to, err);
+    if (status == GWF_OK) printf("time     %g to %g\n", from, to);
     gwf_windset_close(&file);
-    return GWF_OK;
+    return status;
 }
 
 static void show_fluxes(const gwf_nc *file)

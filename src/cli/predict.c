@@ -1,8 +1,8 @@
 /* gwflux predict: WINDSET-style features in, gravity-wave momentum fluxes out. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/progress.h"
@@ -10,9 +10,10 @@
 #include "cli/stream.h"
 #include "coupling/engine.h"
 #include "io/flux_file.h"
+#include "io/part.h"
 
 typedef struct arguments {
-    const char *model, *output, *steps;
+    const char *model, *output, *steps, *time_units;
     gwf_option_list inputs;
     int normalised, overwrite;
 } arguments;
@@ -25,6 +26,9 @@ static const gwf_option_row rows[] = {
     {"output", 'o', GWF_OPTION_TEXT, AT(output), NULL, 0, 0, NULL, "NetCDF file to write"},
     {"steps", 0, GWF_OPTION_TEXT, AT(steps), "", 0, 0, NULL,
      "A:B, steps A to B - 1 of all inputs, counted from 0; either may be left out"},
+    {"time-units", 0, GWF_OPTION_TEXT, AT(time_units), "", 0, 0, NULL,
+     "units of the input's time where it has none: \"hours since 2004-12-31 23:00\" makes hour 1 "
+     "of 2005 midnight"},
     {"normalised", 0, GWF_OPTION_FLAG, AT(normalised), "", 0, 0, NULL,
      "also write the network's own output as prediction(time, odim, lat, lon)"},
     {"overwrite", 0, GWF_OPTION_FLAG, AT(overwrite), "", 0, 0, NULL, "replace an existing output"},
@@ -110,6 +114,7 @@ static gwf_status create_output(const arguments *a, const char *history, size_t 
         .b = hyb,
         .flux_kind = gwf_flux_kind_name(model->flux_kind),
         .time_of = time_of,
+        .time_units = a->time_units,
         .prediction_channels = a->normalised ? model->out.count : 0,
         .globals = globals,
         .n_globals = (int)(sizeof globals / sizeof *globals),
@@ -126,11 +131,12 @@ static void show_progress(void *user, size_t done, size_t steps)
 static void print_summary(const arguments *a, const stream_times *t)
 {
     const double n = t->written ? (double)t->written : 1;
-    const char *limit = t->waiting > 0.1 * t->total ? "reading and writing" : "computing";
+    const bool files = t->reading + t->writing > t->computing;
     printf("%s: %zu step%s in %.1f s, %.1f ms per step (read %.1f, compute %.1f, write %.1f ms; "
            "limited by %s)\n",
            a->output, t->written, t->written == 1 ? "" : "s", t->total, 1e3 * t->total / n,
-           1e3 * t->reading / n, 1e3 * t->computing / n, 1e3 * t->writing / n, limit);
+           1e3 * t->reading / n, 1e3 * t->computing / n, 1e3 * t->writing / n,
+           files ? "reading and writing" : "computing");
 }
 
 /* The file gets its name, or what is finished stays beside it and the message says so. */
@@ -147,18 +153,18 @@ static gwf_status end_output(const arguments *a, job *j, gwf_status status, gwf_
     return status;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* With --overwrite the output would replace what it is made from. */
+/* Before any work: may the output be written at all? With --overwrite it could replace what it is
+ * made from. */
 static gwf_status check_output(const arguments *a, gwf_error *err)
 {
-    bool same = same_file(a->output, a->model);
-    for (int i = 0; i < a->inputs.count; i++) same |= same_file(a->output, a->inputs.items[i]);
-    if (!same) return GWF_OK;
+    gwf_part target = {0};
+    bool same = gwf_same_file(a->output, a->model);
+    for (int i = 0; i < a->inputs.count; i++) same |= gwf_same_file(a->output, a->inputs.items[i]);
+    if (!same) {
+        const gwf_status status = gwf_part_open(a->output, a->overwrite, &target, err);
+        gwf_part_free(&target);
+        return status;
+    }
     return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: is an input, it cannot be the output too",
                     a->output);
 }
@@ -174,7 +180,7 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
     GWF_TRY(series_create(a->inputs.items, a->inputs.count, &engine->model, &stderr_log, &j->input,
                           err));
     GWF_TRY(parse_steps(a->steps, j->input.steps, &first, &steps, err));
-    GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon));
+    GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon, &stderr_log));
     gwf_log_line(&stderr_log, "%s", gwf_describe(engine));
     GWF_TRY(create_output(a, history, first, steps, j, err));
     progress_start(&j->bar);
@@ -209,16 +215,16 @@ static int predict(arguments *a, const gwf_options *options, const char *history
 
 static int run(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may leave; the run goes on */
     arguments a = {.inputs.items = calloc((size_t)argc, sizeof *a.inputs.items)};
     gwf_options *options = gwf_options_create();
     gwf_error err = {0};
     char history[2048];
-    int code = 1;
-    if (a.inputs.items && options) {
-        const gwf_status status = args_parse(&command_predict, argc, argv, &a, options, &err);
-        args_history(argc, argv, history, sizeof history);
-        code = status == GWF_OK ? predict(&a, options, history) : report(status, &err);
-    }
+    gwf_status status = GWF_ERR_MEMORY;
+    if (a.inputs.items && options)
+        status = args_parse(&command_predict, argc, argv, &a, options, &err);
+    args_history(argc, argv, history, sizeof history);
+    const int code = status == GWF_OK ? predict(&a, options, history) : report(status, &err);
     gwf_options_free(&options);
     free(a.inputs.items);
     return code;

@@ -2,17 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BAR = 30 };
+#include "core/clock.h"
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+enum { BAR = 30 };
 
 const char *progress_duration(double seconds, char text[static 32])
 {
@@ -27,7 +21,7 @@ const char *progress_duration(double seconds, char text[static 32])
 
 void progress_start(progress *p)
 {
-    *p = (progress){.terminal = isatty(STDERR_FILENO), .start = now()};
+    *p = (progress){.terminal = isatty(STDERR_FILENO), .start = gwf_now()};
     p->last = p->start;
 }
 
@@ -50,7 +44,7 @@ static void draw(const progress *p, size_t done, size_t steps, double rate)
 
 void progress_show(progress *p, size_t done, size_t steps)
 {
-    const double t = now();
+    const double t = gwf_now();
     const bool last = done == steps && p->terminal;
     if (t - p->last < (p->terminal ? 0.5 : 30) && !last) return;
     p->last = t;

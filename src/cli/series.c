@@ -60,8 +60,14 @@ static gwf_status take_grid(series *s, const gwf_windset_header *h, const char *
 {
     const gwf_model *model = s->model;
     const bool trained = (int)h->nlat == model->nlat && (int)h->nlon == model->nlon;
+    const size_t divisor = (size_t)model->network.divisor;
     s->nlat = h->nlat;
     s->nlon = h->nlon;
+    if (h->nlat % divisor || h->nlon % divisor)
+        return gwf_fail(err, GWF_ERR_MISMATCH,
+                        "%s: grid of %zu latitudes and %zu longitudes, the network needs multiples "
+                        "of %zu",
+                        path, h->nlat, h->nlon, divisor);
     if (!trained && !h->coordinates)
         return gwf_fail(err, GWF_ERR_MISMATCH,
                         "%s: no lat and lon, and its grid of %zu x %zu is not the model's %d x %d",
@@ -92,6 +98,18 @@ static gwf_status same_grid(const series *s, const gwf_windset_header *h, const 
                     path, h->nlat, h->nlon, s->files[0].path, s->nlat, s->nlon);
 }
 
+/* Files are taken in the order given; a time that goes back is worth a word. */
+static gwf_status check_order(series *s, gwf_windset *windset, const series_file *file,
+                              const gwf_log *log, gwf_error *err)
+{
+    double first = 0;
+    GWF_TRY(gwf_windset_time(windset, 0, &first, err));
+    if (file > s->files && first <= s->last_time)
+        gwf_log_line(log, "%s: begins at time %g, %s ends at %g", file->path, first, file[-1].path,
+                     s->last_time);
+    return gwf_windset_time(windset, gwf_windset_header_of(windset)->steps - 1, &s->last_time, err);
+}
+
 static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf_error *err)
 {
     gwf_windset *windset = NULL;
@@ -102,6 +120,7 @@ static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf
     GWF_TRY_DONE(check_recipe(h, file->path, s->model, log, err));
     GWF_TRY_DONE(file == s->files ? take_grid(s, h, file->path, log, err)
                                   : same_grid(s, h, file->path, err));
+    GWF_TRY_DONE(check_order(s, windset, file, log, err));
     if (h->advice[0]) gwf_log_line(log, "%s", h->advice);
     file->first = s->steps;
     s->steps += h->steps;
@@ -148,18 +167,19 @@ gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error 
     return GWF_OK;
 }
 
-static gwf_status check_finite(const series *s, const float *features, double time, gwf_error *err)
+gwf_status series_check(const series *s, const char *what, const gwf_channel_table *table,
+                        const float *values, double time, gwf_error *err)
 {
     const size_t plane = s->nlat * s->nlon;
     size_t where = 0;
-    if (!gwf_find_non_finite(features, plane * (size_t)s->model->in.count, &where)) return GWF_OK;
-    const gwf_channel *channel = &s->model->in.channels[where / plane];
+    if (!gwf_find_non_finite(values, plane * (size_t)table->count, &where)) return GWF_OK;
+    const gwf_channel *channel = &table->channels[where / plane];
     return gwf_fail(err, GWF_ERR_DATA,
-                    "%s: features: %s at time %g, level %d, lat %.2f, lon %.2f is %g, expected a "
-                    "finite value",
-                    s->files[s->open_number].path, channel->variable, time, channel->level,
+                    "%s: %s: %s at time %g, level %d, lat %.2f, lon %.2f is %g, expected a finite "
+                    "value",
+                    s->files[s->open_number].path, what, channel->variable, time, channel->level,
                     s->lat[where % plane / s->nlon], s->lon[where % s->nlon],
-                    (double)features[where]);
+                    (double)values[where]);
 }
 
 gwf_status series_read(series *s, size_t step, float *features, double *time, gwf_error *err)
@@ -170,5 +190,5 @@ gwf_status series_read(series *s, size_t step, float *features, double *time, gw
     const size_t local = step - of->first;
     GWF_TRY(gwf_windset_time(file, local, time, err));
     GWF_TRY(gwf_windset_read(file, local, of->index, s->model->in.count, features, err));
-    return check_finite(s, features, *time, err);
+    return series_check(s, "features", &s->model->in, features, *time, err);
 }

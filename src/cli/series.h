@@ -17,6 +17,7 @@ typedef struct series {
     series_file *files;     /* owned */
     int n_files;
     size_t steps;
+    double last_time; /* of the last step */
     size_t nlat, nlon;
     double *lat, *lon; /* degrees, owned; the model's when no file has them */
     gwf_windset *open; /* at most one file is open */
@@ -31,6 +32,11 @@ void series_free(series *s);
 
 /* The file whose step this is, opened (its time variable describes the output's). */
 gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err);
+
+/* Are all values (table->count, nlat, nlon) finite? DATA names file, what, variable, time, level,
+ * latitude and longitude of the first that is not. The file is the one that is open. */
+gwf_status series_check(const series *s, const char *what, const gwf_channel_table *table,
+                        const float *values, double time, gwf_error *err);
 
 /* One step: features (model->in.count, nlat, nlon) and its time. DATA names file, time, variable,
  * level, latitude and longitude of the first value that is not finite. */

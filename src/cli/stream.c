@@ -3,7 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "core/clock.h"
 
 enum { SLOTS = 3 };
 
@@ -27,13 +28,6 @@ typedef struct ring {
     pthread_cond_t changed;
 } ring;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Under the mutex: step `step` failed; everything before it is still to be finished. */
 static void fail_step(ring *r, size_t step, gwf_status status, const gwf_error *err)
 {
@@ -47,11 +41,11 @@ static void read_step(ring *r, size_t step)
 {
     gwf_error err = {0};
     slot *at = &r->slots[step % SLOTS];
-    const double start = now();
+    const double start = gwf_now();
     const gwf_status status =
         series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
     pthread_mutex_lock(&r->mutex);
-    r->times.reading += now() - start;
+    r->times.reading += gwf_now() - start;
     if (status == GWF_OK)
         r->read = step + 1;
     else
@@ -67,12 +61,15 @@ static void write_step(ring *r, size_t step)
     const gwf_engine *engine = r->s->engine;
     const size_t half =
         (size_t)engine->model.n_levels * (size_t)engine->nlat * (size_t)engine->nlon;
-    const double start = now();
+    const double start = gwf_now();
     gwf_engine_fluxes(engine, at->prediction, at->flux);
-    const gwf_status status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
-                                                  r->s->normalised ? at->prediction : NULL, &err);
+    gwf_status status =
+        series_check(r->s->input, "flux", &engine->model.out, at->flux, at->time, &err);
+    if (status == GWF_OK)
+        status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
+                                     r->s->normalised ? at->prediction : NULL, &err);
     pthread_mutex_lock(&r->mutex);
-    r->times.writing += now() - start;
+    r->times.writing += gwf_now() - start;
     if (status == GWF_OK) {
         r->written = step + 1;
     } else {
@@ -112,13 +109,13 @@ static void *file_thread(void *argument)
 /* Wait for the next step to compute; false when there is none. */
 static bool await_step(ring *r, size_t *step)
 {
-    const double start = now();
+    const double start = gwf_now();
     pthread_mutex_lock(&r->mutex);
     while (!r->stop && r->computed < r->end && r->computed == r->read)
         pthread_cond_wait(&r->changed, &r->mutex);
     *step = r->computed;
     const bool more = !r->stop && r->computed < r->end;
-    r->times.waiting += now() - start;
+    r->times.waiting += gwf_now() - start;
     pthread_mutex_unlock(&r->mutex);
     return more;
 }
@@ -127,10 +124,10 @@ static void compute_step(ring *r, size_t step)
 {
     gwf_error err = {0};
     slot *at = &r->slots[step % SLOTS];
-    const double start = now();
+    const double start = gwf_now();
     const gwf_status status = gwf_plan_run(r->s->engine->plan, at->features, at->prediction, &err);
     pthread_mutex_lock(&r->mutex);
-    r->times.computing += now() - start;
+    r->times.computing += gwf_now() - start;
     if (status == GWF_OK)
         r->computed = step + 1;
     else
@@ -183,7 +180,7 @@ static gwf_status run_threads(ring *r, gwf_error *err)
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
 {
     ring r = {.s = s, .end = s->steps};
-    const double start = now();
+    const double start = gwf_now();
     pthread_mutex_init(&r.mutex, NULL);
     pthread_cond_init(&r.changed, NULL);
     gwf_status status = allocate_slots(&r, err);
@@ -193,6 +190,6 @@ gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
     pthread_mutex_destroy(&r.mutex);
     *times = r.times;
     times->written = r.written;
-    times->total = now() - start;
+    times->total = gwf_now() - start;
     return status;
 }

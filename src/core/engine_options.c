@@ -33,12 +33,14 @@ gwf_options *gwf_options_create(void)
 
 void gwf_options_free(gwf_options **options)
 {
+    if (!options) return;
     free(*options);
     *options = NULL;
 }
 
 gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value)
 {
+    if (!options) return GWF_ERR_ARGUMENT;
     const gwf_option_table table = gwf_engine_options(options);
     const gwf_option_row *row = name ? gwf_option_find(&table, name) : NULL;
     if (!row)
@@ -51,5 +53,5 @@ gwf_status gwf_options_set(gwf_options *options, const char *name, const char *v
 
 const char *gwf_options_message(const gwf_options *options)
 {
-    return options->error.text;
+    return options ? options->error.text : "no options: out of memory";
 }

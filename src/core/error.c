@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+void gwf_plain_text(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < ' ' || *c == 0x7f) *c = '?';
+}
+
 gwf_status gwf_fail(gwf_error *err, gwf_status status, const char *format, ...)
 {
     if (!err) return status;
@@ -12,6 +18,7 @@ gwf_status gwf_fail(gwf_error *err, gwf_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    gwf_plain_text(err->text);
     return status;
 }
 
@@ -27,6 +34,7 @@ void gwf_error_prefix(gwf_error *err, const char *format, ...)
     if (used < 0) used = 0;
     if ((size_t)used < sizeof err->text)
         snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", old);
+    gwf_plain_text(err->text);
 }
 
 const char *gwf_status_name(gwf_status status)

@@ -22,6 +22,10 @@ gwf_status gwf_fail(gwf_error *err, gwf_status status, const char *format, ...)
 void gwf_error_prefix(gwf_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Control characters become '?': names that come from files must not reach a terminal as they are.
+ */
+void gwf_plain_text(char *text);
+
 /* Leave the function when a call fails. Only where nothing must be freed on the way. */
 #define GWF_TRY(call)                                                                              \
     do {                                                                                           \

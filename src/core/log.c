@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/error.h"
+
 void gwf_log_line(const gwf_log *log, const char *format, ...)
 {
     if (!log || !log->write) return;
@@ -11,5 +13,6 @@ void gwf_log_line(const gwf_log *log, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    gwf_plain_text(line);
     log->write(log->user, line);
 }

@@ -1,6 +1,7 @@
 #include "coupling/engine.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,16 @@ const char *gwf_version(void)
     return GWF_VERSION;
 }
 
+/* NetCDF-C is not thread-safe: engines that are created at the same time take turns. */
+static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
+
 gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log)
 {
-    return gwf_model_read(model_path, log, &engine->model, &engine->error);
+    snprintf(engine->model_path, sizeof engine->model_path, "%s", model_path);
+    pthread_mutex_lock(&files);
+    const gwf_status status = gwf_model_read(model_path, log, &engine->model, &engine->error);
+    pthread_mutex_unlock(&files);
+    return status;
 }
 
 static void describe(gwf_engine *engine)
@@ -26,12 +34,15 @@ static void describe(gwf_engine *engine)
              engine->backend->precision(engine->context));
 }
 
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon)
+static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
+                            const gwf_log *log)
 {
     const bool fast = options && strcmp(options->precision, "fp32-fast") == 0;
     const gwf_backend_config config = {.threads = options ? options->threads : 0,
-                                       .precision = fast ? GWF_FP32_FAST : GWF_FP32};
+                                       .precision = fast ? GWF_FP32_FAST : GWF_FP32,
+                                       .log = log};
     gwf_error *err = &engine->error;
+    if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
     GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
                              &engine->context, err));
     GWF_TRY(gwf_plan_create(&engine->model.network, engine->backend, engine->context, nlat, nlon,
@@ -45,14 +56,24 @@ gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int n
     return GWF_OK;
 }
 
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
+                           const gwf_log *log)
+{
+    const gwf_status status = make_plan(engine, options, nlat, nlon, log);
+    if (status == GWF_ERR_MODEL || status == GWF_ERR_MISMATCH)
+        gwf_error_prefix(&engine->error, "%s", engine->model_path);
+    return status;
+}
+
 gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_engine **result)
 {
+    if (!result) return GWF_ERR_ARGUMENT;
     gwf_engine *engine = calloc(1, sizeof *engine);
     *result = engine;
     if (!engine) return GWF_ERR_MEMORY;
     if (!model_path) return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "no model file given");
     GWF_TRY(gwf_engine_load(engine, model_path, NULL));
-    return gwf_engine_plan(engine, options, engine->model.nlat, engine->model.nlon);
+    return gwf_engine_plan(engine, options, engine->model.nlat, engine->model.nlon, NULL);
 }
 
 void gwf_free(gwf_engine **engine)
@@ -73,7 +94,7 @@ const char *gwf_message(const gwf_engine *engine)
 
 const char *gwf_describe(const gwf_engine *engine)
 {
-    return engine->description;
+    return engine ? engine->description : "";
 }
 
 static gwf_status check_ready(gwf_engine *engine)
@@ -123,18 +144,18 @@ bool gwf_find_non_finite(const float *values, size_t n, size_t *where)
     return false;
 }
 
-static gwf_status check_features(gwf_engine *engine, const float *features)
+static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_channel_table *table,
+                               const float *values)
 {
     const size_t cols = (size_t)engine->nlon, plane = cols * (size_t)engine->nlat;
     size_t where = 0;
-    if (!gwf_find_non_finite(features, plane * (size_t)engine->model.in.count, &where))
-        return GWF_OK;
-    const gwf_channel *channel = &engine->model.in.channels[where / plane];
+    if (!gwf_find_non_finite(values, plane * (size_t)table->count, &where)) return GWF_OK;
+    const gwf_channel *channel = &table->channels[where / plane];
     return gwf_fail(&engine->error, GWF_ERR_DATA,
-                    "feature %s (channel %zu, level %d) at row %zu, column %zu is %g, expected a "
-                    "finite value",
-                    channel->variable, where / plane, channel->level, where % plane / cols,
-                    where % cols, (double)features[where]);
+                    "%s %s (channel %zu, level %d) at row %zu, column %zu is %g, expected a finite "
+                    "value",
+                    what, channel->variable, where / plane, channel->level, where % plane / cols,
+                    where % cols, (double)values[where]);
 }
 
 gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
@@ -142,8 +163,9 @@ gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, flo
     GWF_TRY(check_ready(engine));
     if (!features || !prediction)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
-    GWF_TRY(check_features(engine, features));
-    return gwf_plan_run(engine->plan, features, prediction, &engine->error);
+    GWF_TRY(check_values(engine, "feature", &engine->model.in, features));
+    GWF_TRY(gwf_plan_run(engine->plan, features, prediction, &engine->error));
+    return check_values(engine, "prediction", &engine->model.out, prediction);
 }
 
 void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
@@ -160,5 +182,5 @@ gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
 {
     GWF_TRY(gwf_predict_normalised(engine, features, flux));
     gwf_engine_fluxes(engine, flux, flux);
-    return GWF_OK;
+    return check_values(engine, "flux", &engine->model.out, flux);
 }

@@ -18,6 +18,7 @@ struct gwf_engine {
     gwf_context *context;
     gwf_plan *plan;
     int nlat, nlon;
+    char model_path[1024]; /* for messages */
     char description[512];
     gwf_error error;
 };
@@ -25,8 +26,9 @@ struct gwf_engine {
 /* First half of gwf_create(): the model file, read and checked. */
 gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log);
 
-/* Second half: backend and plan for a grid; the weights are given back to the system. */
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon);
+/* Second half, once: backend and plan for a grid; the weights are given back to the system. */
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
+                           const gwf_log *log);
 
 /* Where the first value that is not finite stands; false when all are. n values. */
 bool gwf_find_non_finite(const float *values, size_t n, size_t *where);

@@ -10,11 +10,6 @@
 
 enum { HIDDEN_LAYERS = 6 };
 
-static gwf_slice whole(int map)
-{
-    return (gwf_slice){map, GWF_WHOLE};
-}
-
 static void dense(gwf_builder *b, const char *name, gwf_slice in, gwf_slice out,
                   gwf_activation activation)
 {
@@ -35,7 +30,7 @@ static gwf_slice stencil_conv(gwf_builder *b, const char *name, gwf_slice in, in
 {
     if (b->status != GWF_OK) return in;
     const int channels = gwf_slice_channels(b->network, in);
-    const gwf_slice out = whole(gwf_build_halo_map(b, in, border, border));
+    const gwf_slice out = gwf_whole(gwf_build_halo_map(b, in, border, border));
     const gwf_conv_term term = gwf_build_term(b, name, channels, channels, 3);
     gwf_layer *layer = gwf_build_layer(b, GWF_OP_CONV, name, in, out);
     if (!layer) return in;
@@ -50,7 +45,7 @@ static gwf_slice stencil_conv(gwf_builder *b, const char *name, gwf_slice in, in
 static gwf_slice stencil(gwf_builder *b, gwf_slice in, int convolutions)
 {
     if (!convolutions) return in;
-    gwf_slice at = whole(gwf_build_halo_map(b, in, convolutions, convolutions));
+    gwf_slice at = gwf_whole(gwf_build_halo_map(b, in, convolutions, convolutions));
     gwf_build_layer(b, GWF_OP_HALO, "halo", in, at);
     for (int i = 1; i <= convolutions; i++)
         at = stencil_conv(b, i == 1 ? "conv1" : "conv2", at, convolutions - i);
@@ -64,8 +59,13 @@ static gwf_status read_sizes(gwf_builder *b, int *convolutions, int *hidden)
     const gwf_tensor *first = gwf_build_take(b, "layer1.weight", 2, any);
     const gwf_tensor *last = gwf_build_take(b, "output.weight", 2, any);
     if (b->status != GWF_OK) return b->status;
-    if (first->shape[0] > 1 << 20 || first->shape[1] > 1 << 20 || last->shape[0] > 1 << 20)
-        return gwf_fail(b->err, GWF_ERR_MODEL, "tensor layer1.weight is too wide");
+    const size_t widest = GWF_MAX_WIDTH;
+    if (first->shape[0] > widest || first->shape[1] > widest || last->shape[0] > widest)
+        return gwf_fail(
+            b->err, GWF_ERR_MODEL,
+            "tensors layer1.weight and output.weight ask for %zu inputs, %zu hidden and "
+            "%zu outputs, at most %zu each",
+            first->shape[1], first->shape[0], last->shape[0], widest);
     *convolutions = gwf_tensor_set_find(b->set, "conv2.weight")   ? 2
                     : gwf_tensor_set_find(b->set, "conv1.weight") ? 1
                                                                   : 0;
@@ -83,17 +83,17 @@ gwf_status gwf_build_ann(gwf_builder *b)
     int convolutions = 0, hidden = 0;
     gwf_network *n = b->network;
     GWF_TRY(read_sizes(b, &convolutions, &hidden));
-    n->input = whole(gwf_build_map(b, 0, n->inputs, 0));
+    n->input = gwf_whole(gwf_build_map(b, 0, n->inputs, 0));
     gwf_slice at = stencil(b, n->input, convolutions);
     for (int i = 1; i <= HIDDEN_LAYERS; i++) {
         char name[GWF_LAYER_NAME];
         snprintf(name, sizeof name, "layer%d", i);
         const gwf_slice next =
-            whole(gwf_build_map(b, 0, i < HIDDEN_LAYERS ? hidden : 2 * n->outputs, 0));
+            gwf_whole(gwf_build_map(b, 0, i < HIDDEN_LAYERS ? hidden : 2 * n->outputs, 0));
         dense(b, name, at, next, GWF_LEAKY_RELU);
         at = next;
     }
-    n->output = whole(gwf_build_map(b, 0, n->outputs, 0));
+    n->output = gwf_whole(gwf_build_map(b, 0, n->outputs, 0));
     dense(b, "output", at, n->output, GWF_IDENTITY);
     return b->status;
 }

@@ -17,37 +17,37 @@ static bool overlap(const gwf_extent *a, const gwf_extent *b)
 }
 
 /* Move e up past every placed extent that it collides with, until it collides with none. */
-static void settle(gwf_extent *e, const gwf_extent *extents, const bool *placed, int count)
+static void settle(gwf_extent *e, const gwf_extent *extents, int count)
 {
     e->offset = 0;
     for (bool moved = true; moved;) {
         moved = false;
         for (int i = 0; i < count; i++) {
             const gwf_extent *other = &extents[i];
-            if (!placed[i] || !alive_together(e, other) || !overlap(e, other)) continue;
+            if (!extents[i].placed || !alive_together(e, other) || !overlap(e, other)) continue;
             e->offset = gwf_size_round_up(other->offset + other->bytes, LINE);
             moved = true;
         }
     }
 }
 
-static int largest_left(const gwf_extent *extents, const bool *placed, int count)
+static int largest_left(const gwf_extent *extents, int count)
 {
     int best = -1;
     for (int i = 0; i < count; i++)
-        if (!placed[i] && extents[i].bytes && (best < 0 || extents[i].bytes > extents[best].bytes))
+        if (!extents[i].placed && extents[i].bytes &&
+            (best < 0 || extents[i].bytes > extents[best].bytes))
             best = i;
     return best;
 }
 
 size_t gwf_arena_lay_out(gwf_extent *extents, int count)
 {
-    bool placed[count > 0 ? count : 1];
     size_t size = 0;
-    for (int i = 0; i < count; i++) placed[i] = false;
-    for (int i; (i = largest_left(extents, placed, count)) >= 0;) {
-        settle(&extents[i], extents, placed, count);
-        placed[i] = true;
+    for (int i = 0; i < count; i++) extents[i].placed = false;
+    for (int i; (i = largest_left(extents, count)) >= 0;) {
+        settle(&extents[i], extents, count);
+        extents[i].placed = true;
         const size_t end = gwf_size_round_up(extents[i].offset + extents[i].bytes, LINE);
         if (end > size) size = end;
     }

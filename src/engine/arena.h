@@ -2,12 +2,14 @@
 #ifndef GWF_ENGINE_ARENA_H
 #define GWF_ENGINE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct gwf_extent {
     size_t bytes;    /* wanted; 0: the map is not used */
     int first, last; /* steps that need it, inclusive */
     size_t offset;   /* answer, a multiple of 64 */
+    bool placed;     /* its own note */
 } gwf_extent;
 
 /* Give every extent the lowest offset that no other extent alive at the same time covers, larger

@@ -1,11 +1,10 @@
 #include "engine/fold.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-#include "core/size.h"
-
-static const double norm_epsilon = 1e-5; /* BatchNorm2d's default, used by the published networks */
+#include "engine/builder.h"
 
 static int rounded(int channels, int block)
 {
@@ -34,14 +33,16 @@ static span term_span(const gwf_network *network, const gwf_layer *layer, int te
     return (span){.split = parts[0], .gap = first - parts[0]};
 }
 
-static gwf_status check_norm(const gwf_conv_term *term, gwf_error *err)
+/* Rounding to float32 must not overflow. */
+static gwf_status check_finite(const gwf_conv_term *term, const gwf_folded *folded, size_t weights,
+                               size_t biases, gwf_error *err)
 {
-    for (size_t k = 0; term->gamma && k < term->variance->size; k++)
-        if (!(term->variance->data[k] + norm_epsilon > 0))
-            return gwf_fail(err, GWF_ERR_MODEL,
-                            "tensor %s[%zu] is %g, a variance cannot be negative",
-                            term->variance->name, k, (double)term->variance->data[k]);
-    return GWF_OK;
+    bool finite = true;
+    for (size_t i = 0; i < weights; i++) finite &= isfinite(folded->weights[i]) != 0;
+    for (size_t i = 0; i < biases; i++) finite &= isfinite(folded->bias[i]) != 0;
+    if (finite) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MODEL, "tensor %s with its BatchNorm is too large for float32",
+                    term->weight->name);
 }
 
 static void fold_term(const gwf_conv_term *term, span at, size_t in, size_t taps,
@@ -50,7 +51,8 @@ static void fold_term(const gwf_conv_term *term, span at, size_t in, size_t taps
     const size_t outs = term->weight->shape[0], ins = term->weight->shape[1];
     for (size_t k = 0; k < outs; k++) {
         const double scale =
-            term->gamma ? term->gamma->data[k] / sqrt(term->variance->data[k] + norm_epsilon) : 1;
+            term->gamma ? term->gamma->data[k] / sqrt(term->variance->data[k] + GWF_NORM_EPSILON)
+                        : 1;
         const double mean = term->gamma ? term->mean->data[k] : 0;
         const double beta = term->gamma ? term->beta->data[k] : 0;
         const double bias = beta + (term->bias->data[k] - mean) * scale;
@@ -76,15 +78,11 @@ gwf_status gwf_fold(const gwf_network *network, const gwf_layer *layer, int bloc
         gwf_folded_free(folded);
         return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the weights of layer %s", layer->name);
     }
-    for (int i = 0; i < layer->n_terms; i++) {
-        const gwf_status status = check_norm(&layer->terms[i], err);
-        if (status != GWF_OK) {
-            gwf_folded_free(folded);
-            return status;
-        }
+    for (int i = 0; i < layer->n_terms; i++)
         fold_term(&layer->terms[i], term_span(network, layer, i, block), in, taps, folded);
-    }
-    return GWF_OK;
+    const gwf_status status = check_finite(layer->terms, folded, out * in * taps, out, err);
+    if (status != GWF_OK) gwf_folded_free(folded);
+    return status;
 }
 
 void gwf_folded_free(gwf_folded *folded)

@@ -97,6 +97,10 @@ void gwf_build_norm(gwf_builder *b, gwf_conv_term *term, const char *prefix, int
     term->beta = take_suffixed(b, prefix, "bias", 1, shape);
     term->mean = take_suffixed(b, prefix, "running_mean", 1, shape);
     term->variance = take_suffixed(b, prefix, "running_var", 1, shape);
+    for (size_t k = 0; b->status == GWF_OK && k < term->variance->size; k++)
+        if (!(term->variance->data[k] + GWF_NORM_EPSILON > 0))
+            b->status = gwf_fail(b->err, GWF_ERR_MODEL, "tensor %s[%zu] is %g, expected a variance",
+                                 term->variance->name, k, (double)term->variance->data[k]);
 }
 
 gwf_layer *gwf_build_layer(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slice in,
@@ -116,20 +120,28 @@ gwf_layer *gwf_build_layer(gwf_builder *b, gwf_op_kind kind, const char *name, g
     return layer;
 }
 
-/* Every tensor must have a place in the network; spare normalisations of ANNs are the exception. */
-static void check_unused(gwf_builder *b, const gwf_log *log)
+/* The published ANNs hold normalisations that they do not use: they are taken out of the set. */
+static void drop_spare(gwf_tensor_set *set, const gwf_log *log)
 {
-    const bool ann = strncmp(b->network->architecture, "ann", 3) == 0;
-    for (size_t i = 0; i < b->set->count && b->status == GWF_OK; i++) {
-        const char *name = b->set->items[i].name;
-        if (b->used[i]) continue;
-        if (ann && strncmp(name, "bnorm", 5) == 0)
-            gwf_log_line(log, "tensor %s is not used by the published network: ignored", name);
-        else
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (strncmp(set->items[i].name, "bnorm", 5) == 0) {
+            gwf_log_line(log, "tensor %s is not used by the network: left out", set->items[i].name);
+            free(set->items[i].data);
+        } else {
+            set->items[kept++] = set->items[i];
+        }
+    }
+    set->count = kept;
+}
+
+static void check_unused(gwf_builder *b)
+{
+    for (size_t i = 0; i < b->set->count && b->status == GWF_OK; i++)
+        if (!b->used[i])
             b->status =
                 gwf_fail(b->err, GWF_ERR_MODEL, "tensor %s has no place in a network of type %s",
-                         name, b->network->architecture);
-    }
+                         b->set->items[i].name, b->network->architecture);
 }
 
 static gwf_status build_known(gwf_builder *b)
@@ -142,15 +154,16 @@ static gwf_status build_known(gwf_builder *b)
                     b->set->count, b->set->count ? b->set->items[0].name : "none");
 }
 
-gwf_status gwf_network_build(const gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
+gwf_status gwf_network_build(gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
                              gwf_network *network, gwf_error *err)
 {
     *network = (gwf_network){.divisor = 1};
+    if (gwf_tensor_set_find(set, "layer1.weight")) drop_spare(set, log);
     gwf_builder b = {.set = set, .network = network, .padding = padding, .err = err};
     b.used = calloc(set->count + 1, sizeof *b.used);
     if (!b.used) return gwf_fail(err, GWF_ERR_MEMORY, "no memory to build the network");
     b.status = build_known(&b);
-    check_unused(&b, log);
+    check_unused(&b);
     free(b.used);
     if (b.status != GWF_OK) gwf_network_free(network);
     return b.status;

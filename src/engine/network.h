@@ -59,9 +59,9 @@ typedef struct gwf_network {
 
 /* Read architecture and widths off names and shapes and build the list. The set is borrowed and
  * must outlive the network. padding is of the U-Net; ANNs wrap in longitude by definition.
- * MODEL: not a network gwflux knows, a tensor missing, of the wrong shape, or unknown (all named).
- * Unused bnorm* of ANNs are told to the log and ignored. */
-gwf_status gwf_network_build(const gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
+ * MODEL: not a network gwflux knows, a tensor missing, of the wrong shape, or unknown (all named),
+ * a variance that is none. Unused bnorm* of ANNs are told to the log and taken out of the set. */
+gwf_status gwf_network_build(gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
                              gwf_network *network, gwf_error *err);
 void gwf_network_free(gwf_network *network);
 

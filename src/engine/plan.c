@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "engine/arena.h"
 #include "engine/fold.h"
 
-enum { ARENA_SIZE_LIMIT = 1 << 20 }; /* rows, columns, channels of a map */
+enum {
+    MAX_POINTS = 1 << 26
+}; /* of a grid, so that points fit an int; 0.05 degrees has 26 million */
 
 typedef struct planned_step {
     gwf_step *step;
@@ -159,8 +161,11 @@ static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
 static gwf_status check_grid(const gwf_network *network, int nlat, int nlon, gwf_error *err)
 {
     const int d = network->divisor;
-    if (nlat < 1 || nlon < 1 || nlat > ARENA_SIZE_LIMIT || nlon > ARENA_SIZE_LIMIT || nlat % d ||
-        nlon % d)
+    if (nlat < 1 || nlon < 1 || nlat > MAX_POINTS / nlon)
+        return gwf_fail(err, GWF_ERR_MISMATCH,
+                        "grid of %d latitudes and %d longitudes, expected 1 to %d points", nlat,
+                        nlon, MAX_POINTS);
+    if (nlat % d || nlon % d)
         return gwf_fail(err, GWF_ERR_MISMATCH,
                         "grid of %d latitudes and %d longitudes: network %s needs multiples of %d",
                         nlat, nlon, network->architecture, d);
@@ -211,17 +216,10 @@ void gwf_plan_free(gwf_plan **plan)
     *plan = NULL;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Book the time since *start under entry i; *start becomes now. */
 static void book(gwf_plan *plan, int i, double *start)
 {
-    const double end = now();
+    const double end = gwf_now();
     plan->times[i].seconds += end - *start;
     plan->times[i].runs++;
     *start = end;
@@ -240,7 +238,7 @@ gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_e
 {
     const gwf_backend *backend = plan->backend;
     gwf_context *context = plan->context;
-    double clock = now();
+    double clock = gwf_now();
     GWF_TRY(backend->load(context, &plan->input, input, plan->inputs, err));
     book(plan, 0, &clock);
     for (int i = 0; i < plan->n_steps; i++) {
@@ -277,7 +275,7 @@ size_t gwf_plan_unshared_bytes(const gwf_plan *plan)
     return plan->unshared_bytes;
 }
 
-void gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user)
+gwf_status gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user, gwf_error *err)
 {
     size_t largest = 0;
     for (int i = 0; i < plan->n_steps; i++) {
@@ -289,4 +287,5 @@ void gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user)
     plan->tap_values = tap ? malloc(largest * sizeof(float)) : NULL;
     plan->tap = plan->tap_values ? tap : NULL;
     plan->tap_user = user;
+    return tap && !plan->tap ? gwf_fail(err, GWF_ERR_MEMORY, "no memory for a tap") : GWF_OK;
 }

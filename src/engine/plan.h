@@ -40,6 +40,6 @@ size_t gwf_plan_unshared_bytes(const gwf_plan *plan);
  * cols). NULL turns it off. */
 typedef void gwf_tap(void *user, const char *name, int channels, int rows, int cols,
                      const float *values);
-void gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user);
+gwf_status gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user, gwf_error *err);
 
 #endif

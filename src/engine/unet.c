@@ -15,11 +15,6 @@
 
 enum { DEPTH = 5 };
 
-static gwf_slice whole(int map)
-{
-    return (gwf_slice){map, GWF_WHOLE};
-}
-
 /* A 3x3 convolution over `in`, or (kind upconv) over `in` at twice its size. With periodic padding
  * the map gets its two border columns first. */
 static void conv3x3(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slice in, gwf_slice out,
@@ -31,8 +26,8 @@ static void conv3x3(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slic
         const int wide = gwf_build_halo_map(b, in, 0, 1);
         char halo[GWF_LAYER_NAME];
         snprintf(halo, sizeof halo, "%.25s.halo", name);
-        gwf_build_layer(b, GWF_OP_HALO, halo, in, whole(wide));
-        in = whole(wide);
+        gwf_build_layer(b, GWF_OP_HALO, halo, in, gwf_whole(wide));
+        in = gwf_whole(wide);
     }
     gwf_layer *layer = gwf_build_layer(b, kind, name, in, out);
     if (!layer) return;
@@ -62,7 +57,7 @@ static void conv_block(gwf_builder *b, const char *name, int level, gwf_slice in
 {
     char module[GWF_LAYER_NAME];
     snprintf(module, sizeof module, "%s.conv", name);
-    const gwf_slice middle = whole(gwf_build_map(b, level, channels_out, 0));
+    const gwf_slice middle = gwf_whole(gwf_build_map(b, level, channels_out, 0));
     conv_norm_relu(b, GWF_OP_CONV, module, 0, in, middle, channels_in, channels_out);
     conv_norm_relu(b, GWF_OP_CONV, module, 3, middle, out, channels_out, channels_out);
 }
@@ -91,7 +86,7 @@ static gwf_conv_term gate_term(gwf_builder *b, int k, const char *which, int out
 static int dimension(const gwf_builder *b, const char *name, int rank, int which)
 {
     const gwf_tensor *tensor = gwf_tensor_set_find(b->set, name);
-    if (!tensor || tensor->rank != rank || tensor->shape[which] > 1 << 20) return 0;
+    if (!tensor || tensor->rank != rank || tensor->shape[which] > GWF_MAX_WIDTH) return 0;
     return (int)tensor->shape[which];
 }
 
@@ -113,11 +108,11 @@ static void gate_block(gwf_builder *b, int k, int concat, int channels)
     const gwf_conv_term sum[] = {gate_term(b, k, "Wg", inner, channels),
                                  gate_term(b, k, "Wx", inner, channels)};
     const gwf_conv_term psi = gate_term(b, k, "Psi", gates, inner);
-    const gwf_slice hidden = whole(gwf_build_map(b, k - 2, inner, 0));
-    const gwf_slice gate = whole(gwf_build_map(b, k - 2, gates, 0));
+    const gwf_slice hidden = gwf_whole(gwf_build_map(b, k - 2, inner, 0));
+    const gwf_slice gate = gwf_whole(gwf_build_map(b, k - 2, gates, 0));
 
     snprintf(name, sizeof name, "attn%d.Wg+Wx", k);
-    conv3x3(b, GWF_OP_CONV, name, whole(concat), hidden, GWF_RELU, sum, 2);
+    conv3x3(b, GWF_OP_CONV, name, gwf_whole(concat), hidden, GWF_RELU, sum, 2);
     snprintf(name, sizeof name, "attn%d.Psi.0", k);
     conv3x3(b, GWF_OP_CONV, name, hidden, gate, GWF_SIGMOID, &psi, 1);
     snprintf(name, sizeof name, "attn%d", k);
@@ -136,7 +131,8 @@ static gwf_status read_sizes(gwf_builder *b, int width[DEPTH])
         width[k] = dimension(b, name, 4, 0);
         if (!width[k])
             return gwf_fail(b->err, GWF_ERR_MODEL,
-                            "tensor %s of a U-Net is missing or not of 4 dimensions", name);
+                            "tensor %s of a U-Net is missing, not of 4 dimensions or too wide",
+                            name);
         used += (size_t)snprintf(n->widths + used, sizeof n->widths - used, "%s%d", k ? ", " : "",
                                  width[k]);
     }
@@ -144,7 +140,8 @@ static gwf_status read_sizes(gwf_builder *b, int width[DEPTH])
     n->outputs = dimension(b, "conv1x1.weight", 4, 0);
     if (!n->inputs || !n->outputs)
         return gwf_fail(b->err, GWF_ERR_MODEL,
-                        "tensor conv1x1.weight of a U-Net is missing or not of 4 dimensions");
+                        "tensor %s of a U-Net is missing, not of 4 dimensions or too wide",
+                        n->inputs ? "conv1x1.weight" : "conv1.conv.0.weight");
     return GWF_OK;
 }
 
@@ -159,11 +156,11 @@ static int encoder(gwf_builder *b, const int width[DEPTH], const int concat[DEPT
         if (k < DEPTH - 1)
             out = (gwf_slice){concat[k], 1};
         else
-            out = whole(bottom = gwf_build_map(b, k, width[k], 0));
+            out = gwf_whole(bottom = gwf_build_map(b, k, width[k], 0));
         snprintf(name, sizeof name, "conv%d", k + 1);
         conv_block(b, name, k, in, out, channels, width[k]);
         if (k == DEPTH - 1) break;
-        in = whole(gwf_build_map(b, k + 1, width[k], 0));
+        in = gwf_whole(gwf_build_map(b, k + 1, width[k], 0));
         snprintf(name, sizeof name, "pool%d", k + 1);
         gwf_build_layer(b, GWF_OP_POOL, name, out, in);
         channels = width[k];
@@ -175,15 +172,15 @@ static int encoder(gwf_builder *b, const int width[DEPTH], const int concat[DEPT
 static gwf_slice decoder(gwf_builder *b, const int width[DEPTH], const int concat[DEPTH - 1],
                          int bottom)
 {
-    gwf_slice in = whole(bottom);
+    gwf_slice in = gwf_whole(bottom);
     for (int k = DEPTH; k >= 2; k--) {
         const int channels = width[k - 2], map = concat[k - 2];
         char name[GWF_LAYER_NAME];
         up_block(b, k, in, (gwf_slice){map, 0}, width[k - 1], channels);
         gate_block(b, k, map, channels);
-        const gwf_slice out = whole(gwf_build_map(b, k - 2, channels, 0));
+        const gwf_slice out = gwf_whole(gwf_build_map(b, k - 2, channels, 0));
         snprintf(name, sizeof name, "upconv%d", k);
-        conv_block(b, name, k - 2, whole(map), out, 2 * channels, channels);
+        conv_block(b, name, k - 2, gwf_whole(map), out, 2 * channels, channels);
         in = out;
     }
     return in;
@@ -193,7 +190,7 @@ static void head(gwf_builder *b, gwf_slice in, int channels)
 {
     gwf_network *n = b->network;
     const gwf_conv_term term = gwf_build_term(b, "conv1x1", n->outputs, channels, 1);
-    n->output = whole(gwf_build_map(b, 0, n->outputs, 0));
+    n->output = gwf_whole(gwf_build_map(b, 0, n->outputs, 0));
     gwf_layer *layer = gwf_build_layer(b, GWF_OP_CONV, "conv1x1", in, n->output);
     if (!layer) return;
     layer->kernel = 1;
@@ -208,7 +205,7 @@ gwf_status gwf_build_unet(gwf_builder *b)
     snprintf(n->architecture, sizeof n->architecture, "attention_unet");
     n->divisor = 1 << (DEPTH - 1);
     GWF_TRY(read_sizes(b, width));
-    n->input = whole(gwf_build_map(b, 0, n->inputs, 0));
+    n->input = gwf_whole(gwf_build_map(b, 0, n->inputs, 0));
     for (int k = 0; k < DEPTH - 1; k++) concat[k] = gwf_build_map(b, k, width[k], width[k]);
     const int bottom = encoder(b, width, concat);
     head(b, decoder(b, width, concat, bottom), width[0]);

@@ -25,6 +25,7 @@ typedef struct gwf_flux_layout {
     const double *a, *b;        /* nlev: hybrid coefficients, Pa and 1 */
     const char *flux_kind;      /* rho_uw (Pa) or u_omega (Pa m s-2) */
     const gwf_windset *time_of; /* its time variable's type and attributes are copied */
+    const char *time_units;     /* in place of its units; NULL: those it has */
     int prediction_channels;    /* > 0: also prediction(time, odim, lat, lon), normalised */
     const gwf_attribute *globals;
     int n_globals;

@@ -110,23 +110,28 @@ static void copy_attributes(const gwf_nc *from, int from_id, const gwf_nc *to, i
         if (is_copied(from, from_id, name)) nc_copy_att(from->id, from_id, name, to->id, to_id);
 }
 
-static gwf_status name_time(gwf_nc *nc, bool counts_steps, gwf_error *err)
+static gwf_status name_time(gwf_nc *nc, const char *units, bool counts_steps, gwf_error *err)
 {
     gwf_nc_variable v;
     char text[256];
+    if (units) GWF_TRY(gwf_nc_put_text(nc, "time", "units", units, err));
     if (!gwf_nc_variable_find(nc, "time", &v))
         return gwf_fail(err, GWF_ERR_INTERNAL, "%s: variable time is not there", nc->path);
     if (!gwf_nc_text(nc, &v, "long_name", text, sizeof text))
         GWF_TRY(gwf_nc_put_text(nc, "time", "long_name",
                                 counts_steps ? "step of the input, from 0" : "time", err));
     /* CF asks units of everything called "time"; an hour of the year is not one. */
-    if (gwf_nc_text(nc, &v, "units", text, sizeof text) && strstr(text, " since "))
+    if (gwf_nc_text(nc, &v, "units", text, sizeof text) && strstr(text, " since ")) {
         GWF_TRY(gwf_nc_put_text(nc, "time", "standard_name", "time", err));
+        if (!gwf_nc_text(nc, &v, "calendar", text, sizeof text))
+            GWF_TRY(gwf_nc_put_text(nc, "time", "calendar", "standard", err));
+    }
     return gwf_nc_put_text(nc, "time", "axis", "T", err);
 }
 
-static gwf_status define_time(gwf_nc *nc, const gwf_windset *like, int *id, gwf_error *err)
+static gwf_status define_time(gwf_nc *nc, const gwf_flux_layout *l, int *id, gwf_error *err)
 {
+    const gwf_windset *like = l->time_of;
     const gwf_nc_variable *model = like ? gwf_windset_time_variable(like) : NULL;
     const nc_type type = model ? gwf_nc_type_of(gwf_windset_nc(like), model) : NC_INT;
     const size_t chunk = TIME_CHUNK;
@@ -135,7 +140,7 @@ static gwf_status define_time(gwf_nc *nc, const gwf_windset *like, int *id, gwf_
     if (rc == NC_NOERR) rc = nc_def_var_chunking(nc->id, *id, NC_CHUNKED, &chunk);
     if (rc != NC_NOERR) return gwf_nc_fail(nc, "time", "cannot be defined", rc, GWF_ERR_IO, err);
     if (model) copy_attributes(gwf_windset_nc(like), model->id, nc, *id);
-    return name_time(nc, !model, err);
+    return name_time(nc, l->time_units, !model, err);
 }
 
 /* --- fluxes --------------------------------------------------------------------------------- */
@@ -180,10 +185,9 @@ static gwf_status define_fluxes(gwf_nc *nc, const gwf_flux_layout *l, gwf_flux_v
         return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: flux kind %s, expected rho_uw or u_omega",
                         nc->path, l->flux_kind ? l->flux_kind : "(none)");
     const text_attribute texts[] = {
-        {"uw", "long_name", words->uw},        {"vw", "long_name", words->vw},
-        {"uw", "units", words->units},         {"vw", "units", words->units},
-        {"uw", "flux_kind", words->kind},      {"vw", "flux_kind", words->kind},
-        {"uw", "coordinates", "level_number"}, {"vw", "coordinates", "level_number"},
+        {"uw", "long_name", words->uw},   {"vw", "long_name", words->vw},
+        {"uw", "units", words->units},    {"vw", "units", words->units},
+        {"uw", "flux_kind", words->kind}, {"vw", "flux_kind", words->kind},
     };
     GWF_TRY(define_field(nc, l, "uw", "time lev lat lon", l->nlev, &ids->uw, err));
     GWF_TRY(define_field(nc, l, "vw", "time lev lat lon", l->nlev, &ids->vw, err));
@@ -227,7 +231,7 @@ gwf_status gwf_flux_header_write(gwf_nc *nc, const gwf_flux_layout *layout,
 {
     GWF_TRY(put_globals(nc, layout, err));
     GWF_TRY(define_coordinates(nc, layout, err));
-    GWF_TRY(define_time(nc, layout->time_of, &variables->time, err));
+    GWF_TRY(define_time(nc, layout, &variables->time, err));
     GWF_TRY(define_fluxes(nc, layout, variables, err));
     GWF_TRY(define_prediction(nc, layout, &variables->prediction, err));
     GWF_TRY(put_coordinates(nc, layout, err));

@@ -12,7 +12,16 @@
 
 enum { ATTRIBUTE_LIMIT = 1 << 20 }; /* bytes of text, or strings, that an attribute may have */
 
+/* HDF5, below NetCDF-C; absent where NetCDF-C was built without it. */
 int H5dont_atexit(void) __attribute__((weak));
+int H5Eset_auto2(int64_t stack, void *function, void *data) __attribute__((weak));
+
+/* HDF5 prints what fails, and NetCDF-C turns that off in one thread only. */
+static void keep_quiet(void)
+{
+    const int64_t this_thread = 0;
+    if (H5Eset_auto2) H5Eset_auto2(this_thread, NULL, NULL);
+}
 
 void gwf_nc_program_start(void)
 {
@@ -100,6 +109,7 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
     GWF_TRY(gwf_nc_check_local(path, err));
     GWF_TRY(check_readable(path, err));
     GWF_TRY(take_path(file, path, err));
+    keep_quiet();
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
     return rc == NC_NOERR ? GWF_OK : open_failed(file, rc, err);
 }
@@ -112,6 +122,7 @@ gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return gwf_fail(err, GWF_ERR_IO, "%s: is not a regular file, cannot be written", path);
     GWF_TRY(take_path(file, path, err));
+    keep_quiet();
     int rc = GWF_NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &file->id));
     if (rc == NC_NOERR) rc = nc_set_fill(file->id, NC_NOFILL, NULL);
     if (rc == NC_NOERR) return GWF_OK;
@@ -270,9 +281,12 @@ bool gwf_nc_text(const gwf_nc *file, const gwf_nc_variable *v, const char *name,
     if (size > 0) text[0] = '\0';
     if (size == 0 || nc_inq_att(file->id, id_of(v), name, &type, &length) != NC_NOERR) return false;
     if (length > ATTRIBUTE_LIMIT) return false;
-    if (type == NC_CHAR) return char_text(file->id, id_of(v), name, length, text, size);
-    return type == NC_STRING && length > 0 &&
-           string_text(file->id, id_of(v), name, length, text, size);
+    const bool found = type == NC_CHAR
+                           ? char_text(file->id, id_of(v), name, length, text, size)
+                           : type == NC_STRING && length > 0 &&
+                                 string_text(file->id, id_of(v), name, length, text, size);
+    gwf_plain_text(text);
+    return found;
 }
 
 bool gwf_nc_number(const gwf_nc *file, const gwf_nc_variable *v, const char *name, double *value)

@@ -48,8 +48,8 @@ gwf_status gwf_nc_get_int(const gwf_nc *file, const gwf_nc_variable *v, size_t c
                           gwf_error *err);
 gwf_status gwf_nc_get_char(const gwf_nc *file, const gwf_nc_variable *v, size_t count, char *values,
                            gwf_error *err);
-/* Attributes of a variable (NULL: global). Text is cut to size and always ends in '\0'; char and
- * string attributes both. */
+/* Attributes of a variable (NULL: global). Text is cut to size and always ends in '\0', control
+ * characters become '?'; char and string attributes both. */
 bool gwf_nc_text(const gwf_nc *file, const gwf_nc_variable *v, const char *name, char *text,
                  size_t size);
 bool gwf_nc_number(const gwf_nc *file, const gwf_nc_variable *v, const char *name, double *value);

@@ -48,7 +48,7 @@ const gwf_nc_variable *gwf_windset_time_variable(const gwf_windset *file)
 
 /* --- finding the features ------------------------------------------------------------------- */
 
-/* snprintf at the end of text; control characters of foreign names must not reach a terminal. */
+/* snprintf at the end of text. */
 static void append(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -59,8 +59,6 @@ static void append(char *text, size_t size, const char *format, ...)
     va_start(args, format);
     vsnprintf(text + used, size - used, format, args);
     va_end(args);
-    for (char *p = text + used; *p; p++)
-        if ((unsigned char)*p < ' ' && *p != '\n') *p = '?';
 }
 
 /* "features(time, idim, lat, lon)" */

@@ -13,7 +13,7 @@ static void legendre(int n, double x, double *value, double *slope)
         before = at;
         at = next;
     }
-    *value = n ? at : 1;
+    *value = at;
     *slope = n * (x * at - before) / (x * x - 1);
 }
 

@@ -53,7 +53,7 @@ typedef struct gwf_model_choice {
 gwf_status gwf_model_build(gwf_tensor_set *set, const gwf_model_choice *choice, const char *source,
                            const gwf_log *log, gwf_model *model, gwf_error *err);
 
-/* Write it atomically: PATH.part, then renamed. EXISTS unless overwrite. */
+/* Write it; it has its name only when complete (io/part.h). EXISTS unless overwrite. */
 gwf_status gwf_model_write(const gwf_model *model, const char *path, const char *history,
                            bool overwrite, gwf_error *err);
 

@@ -13,7 +13,8 @@
 enum {
     MAX_CHANNELS = 4096,
     MAX_GRID = 1 << 16,
-    MAX_WEIGHTS = 1 << 30 /* values in all tensors; the published U-Net has 38 million */
+    MAX_WEIGHTS = 1 << 28, /* values in all tensors; the published U-Net has 38 million */
+    MAX_TENSORS = 4096     /* the published U-Net has 206 */
 };
 
 /* Weights are the variables with a dot in their name; everything else has none. */
@@ -65,6 +66,9 @@ static gwf_status read_globals(const gwf_nc *file, gwf_model *model, gwf_error *
     GWF_TRY(read_word(file, "feature_set", model->features, sizeof model->features, err));
     GWF_TRY(read_word(file, "vertical", model->vertical, sizeof model->vertical, err));
     GWF_TRY(read_word(file, "recipe", model->recipe, sizeof model->recipe, err));
+    if (!gwf_recipe_find(model->recipe))
+        return gwf_fail(err, GWF_ERR_FORMAT, "%s: recipe is %s, expected one of %s", file->path,
+                        model->recipe, gwf_recipe_names());
     return read_word(file, "source", model->source, sizeof model->source, err);
 }
 
@@ -228,7 +232,11 @@ static gwf_status read_axis(const gwf_nc *file, const char *name, double **value
     *values = malloc(n * sizeof **values);
     if (!*values) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for axis %s", name);
     *count = (int)n;
-    return read_doubles(file, name, n, *values, err);
+    GWF_TRY(read_doubles(file, name, n, *values, err));
+    for (size_t i = 0; i < n; i++)
+        if (fabs((*values)[i]) > 360 || (i > 0 && (*values)[i] <= (*values)[i - 1]))
+            return wrong(file, err, name, "expected degrees in rising order");
+    return GWF_OK;
 }
 
 static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_tensor_set *set,
@@ -236,7 +244,8 @@ static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_
 {
     size_t size = 0;
     gwf_tensor *tensor = NULL;
-    if (v->rank > GWF_TENSOR_RANK || !gwf_size_product(v->shape, v->rank, &size) ||
+    if (set->count >= MAX_TENSORS || v->rank > GWF_TENSOR_RANK ||
+        !gwf_size_product(v->shape, v->rank, &size) ||
         size > MAX_WEIGHTS - gwf_tensor_set_values(set))
         return wrong(file, err, v->name, "the weights are too large");
     GWF_TRY(gwf_tensor_set_add(set, v->name, v->rank, v->shape, &tensor, err));
@@ -273,6 +282,19 @@ static gwf_status check_sizes(const gwf_nc *file, const gwf_model *model, gwf_er
     return GWF_OK;
 }
 
+/* The outputs are the levels, for uw and again for vw. */
+static gwf_status check_levels(const gwf_nc *file, const gwf_model *model, gwf_error *err)
+{
+    for (int i = 0; i < model->out.count; i++) {
+        const int number = model->levels[i % model->n_levels].number;
+        if (model->out.channels[i].level != number)
+            return gwf_fail(err, GWF_ERR_MODEL,
+                            "%s: output channel %d is at level %d, level_number says %d",
+                            file->path, i, model->out.channels[i].level, number);
+    }
+    return GWF_OK;
+}
+
 static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *model, gwf_error *err)
 {
     GWF_TRY(read_globals(file, model, err));
@@ -288,7 +310,8 @@ static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *mo
         gwf_error_prefix(err, "%s", file->path);
         return status;
     }
-    return check_sizes(file, model, err);
+    GWF_TRY(check_sizes(file, model, err));
+    return check_levels(file, model, err);
 }
 
 static gwf_status read_and_close(gwf_nc *file, const gwf_log *log, gwf_model *model, gwf_error *err)

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/nc.h"
+#include "io/part.h"
 
 /* One dimension per size: "n366"; defined when first needed. */
 static gwf_status dimension_of_size(gwf_nc *file, size_t size, char name[static 32], gwf_error *err)
@@ -185,24 +185,20 @@ static gwf_status write_all(gwf_nc *file, const gwf_model *model, const char *hi
 gwf_status gwf_model_write(const gwf_model *model, const char *path, const char *history,
                            bool overwrite, gwf_error *err)
 {
-    const size_t size = strlen(path) + sizeof ".part";
-    char *part = malloc(size);
+    gwf_part target = {0};
     gwf_nc file = {.id = -1};
-    if (!part) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for a file name");
-    snprintf(part, size, "%s.part", path);
     gwf_status status = GWF_OK;
-    if (!overwrite && access(path, F_OK) == 0) {
-        status = gwf_fail(err, GWF_ERR_EXISTS, "%s: exists (--overwrite replaces it)", path);
-        goto done;
+    GWF_TRY(gwf_part_open(path, overwrite, &target, err));
+    GWF_TRY_DONE(gwf_part_create(&target, err));
+    status = gwf_nc_create(target.part, &file, err);
+    if (status == GWF_OK) {
+        status = write_all(&file, model, history, err);
+        const gwf_status closed = gwf_nc_close(&file, status == GWF_OK ? err : NULL);
+        if (status == GWF_OK) status = closed;
     }
-    GWF_TRY_DONE(gwf_nc_create(part, &file, err));
-    status = write_all(&file, model, history, err);
-    const gwf_status closed = gwf_nc_close(&file, status == GWF_OK ? err : NULL);
-    if (status == GWF_OK) status = closed;
-    if (status == GWF_OK && rename(part, path) != 0)
-        status = gwf_fail(err, GWF_ERR_IO, "%s: cannot be given its final name", path);
-    if (status != GWF_OK) remove(part);
+    if (status == GWF_OK) status = gwf_part_finish(&target, err);
+    if (status != GWF_OK) gwf_part_remove(&target);
 done:
-    free(part);
+    gwf_part_free(&target);
     return status;
 }

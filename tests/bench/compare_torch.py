@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Times the full-width published U-Net (488 -> 244, widths 64..1024) on one 64 x 128 map with
 PyTorch (eager and frozen TorchScript) and with gwflux, in turns within one run, so that all
-three see the same machine. tests/bench/compare.sh is the way to call it; see README.md.
+see the same machine. tests/bench/compare.sh is the way to call it; see README.md.
 
     compare_torch.py --gwflux PROGRAM --folder FOLDER [--threads N] [--rounds R] [--steps K]
                      [--json FILE]
@@ -78,9 +78,9 @@ def frozen(network, x):
     return best, candidates[best]
 
 
-def bench(args, model):
+def bench(args, model, precision):
     output = run(args.gwflux, "bench", "-m", model, "--threads", str(args.threads),
-                 "--steps", str(args.steps))
+                 "--steps", str(args.steps), "--precision", precision)
     found = re.findall(r"([0-9.]+) ms per step", output)
     if not found:
         sys.exit(f"{args.gwflux} bench: no \"... ms per step\" in:\n{output}")
@@ -105,9 +105,10 @@ def print_table(result):
     rows = result["median_ms"]
     print(f"\n{result['processor']}, {result['threads']} threads, PyTorch {result['torch']}, "
           f"medians of {result['rounds']} rounds of {result['steps']} maps")
-    print(f"{'':42s} {'ms a map':>9s} {'times gwflux':>13s}")
+    print(f"{'':42s} {'ms a map':>9s} {'times fp32':>11s} {'times fp32-fast':>16s}")
     for name, value in rows.items():
-        print(f"{name:42s} {value:9.1f} {value / rows['gwflux']:13.2f}")
+        print(f"{name:42s} {value:9.1f} {value / rows['gwflux fp32']:11.2f} "
+              f"{value / rows['gwflux fp32-fast']:16.2f}")
 
 
 def main():
@@ -121,7 +122,8 @@ def main():
     contestants = {
         "PyTorch eager": lambda: milliseconds(network, x, args.steps),
         f"PyTorch {best}": lambda: milliseconds(script, x, args.steps),
-        "gwflux": lambda: bench(args, model),
+        "gwflux fp32": lambda: bench(args, model, "fp32"),
+        "gwflux fp32-fast": lambda: bench(args, model, "fp32-fast"),
     }
     rounds = {name: [] for name in contestants}
     for i in range(args.rounds):

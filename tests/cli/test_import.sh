@@ -20,7 +20,7 @@ works "3-D gates" import "$golden/unet_3d.pt" -o 3d.nc --features uvtheta
 says "names them" "attention_unet_3d" out
 works "ANN 1x1" import "$golden/ann_1x1.pt" -o 1x1.nc --features uvtheta --vertical stratosphere_update
 works "ANN 3x3" import "$golden/ann_3x3.pt" -o 3x3.nc --features uvtheta --vertical stratosphere_only
-says "spare normalisations are told and ignored" "bnorm1.weight is not used" err
+says "spare normalisations are told and ignored" "bnorm1.weight is not used by the network" err
 works "ANN 5x5" import "$golden/ann_5x5.pt" -o 5x5.nc --features uvtheta --vertical stratosphere_only
 says "names it" "ann_5x5" out
 
@@ -52,6 +52,12 @@ fails "recipe without w" 1 "wxcbench" \
 fails "existing output" 1 "unet.nc: exists" import "$golden/unet.pt" -o unet.nc --features uvtheta
 works "overwrite" import "$golden/unet.pt" -o unet.nc --features uvtheta --overwrite
 fails "unwritable output" 1 "/nowhere/x.nc" import "$golden/unet.pt" -o /nowhere/x.nc --features uvtheta
+cp "$golden/unet.pt" own.pt
+fails "the output is the checkpoint" 2 "own.pt: is the checkpoint" \
+    import own.pt -o own.pt --features uvtheta --overwrite
+holds "which stays" cmp own.pt "$golden/unet.pt"
+fails "an output without a name" 2 "the name of the output is empty" \
+    import own.pt -o "" --features uvtheta
 fails "no features" 2 "option --features is missing" import "$golden/unet.pt" -o x.nc
 fails "no checkpoint" 2 "CHECKPOINT is missing" import -o x.nc --features uvtheta
 fails "unknown word" 2 "option features: expected uvtheta|uvthetaw|uvw, found uvt" \

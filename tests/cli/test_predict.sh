@@ -81,7 +81,7 @@ windset odd.nc --steps 1 --idim 100
 fails "channel counts of no family" 1 "odd.nc: features has 100 channels" \
     predict -m unet.nc -i odd.nc -o x.nc
 windset grid.nc --steps 1 --idim 369 --nlat 40 --nlon 80
-fails "grid that does not divide" 1 "40 latitudes and 80 longitudes" \
+fails "grid that does not divide" 1 "grid.nc: grid of 40 latitudes and 80 longitudes" \
     predict -m unet.nc -i grid.nc -o x.nc
 windset strat.nc --steps 1 --idim 303 --odim 120
 fails "levels that are not there" 1 "strat.nc" predict -m unet.nc -i strat.nc -o x.nc

@@ -1,0 +1,116 @@
+#include "io/part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/nc_internal.h"
+
+static gwf_status check_target(const gwf_part *p, gwf_error *err)
+{
+    struct stat info;
+    if (stat(p->path, &info) == 0 && !S_ISREG(info.st_mode))
+        return gwf_fail(err, GWF_ERR_IO, "%s: is a %s, cannot be written", p->path,
+                        S_ISDIR(info.st_mode) ? "directory" : "device or pipe");
+    if (p->overwrite) return GWF_OK;
+    if (lstat(p->path, &info) == 0)
+        return gwf_fail(err, GWF_ERR_EXISTS, "%s: exists; remove it or overwrite it (--overwrite)",
+                        p->path);
+    if (lstat(p->part, &info) == 0)
+        return gwf_fail(err, GWF_ERR_EXISTS,
+                        "%s: holds what an earlier run has finished; move or remove it, or "
+                        "overwrite it (--overwrite)",
+                        p->part);
+    return GWF_OK;
+}
+
+gwf_status gwf_part_open(const char *path, bool overwrite, gwf_part *p, gwf_error *err)
+{
+    *p = (gwf_part){.overwrite = overwrite};
+    if (!*path) return gwf_fail(err, GWF_ERR_ARGUMENT, "the name of the output is empty");
+    GWF_TRY(gwf_nc_check_local(path, err));
+    p->path = strdup(path);
+    if (asprintf(&p->part, "%s.part", path) < 0) p->part = NULL;
+    const gwf_status status = p->path && p->part
+                                  ? check_target(p, err)
+                                  : gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    if (status != GWF_OK) gwf_part_free(p);
+    return status;
+}
+
+gwf_status gwf_part_create(const gwf_part *p, gwf_error *err)
+{
+    if (p->overwrite) unlink(p->part);
+    const int descriptor = open(p->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+        return gwf_fail(err, errno == EEXIST ? GWF_ERR_EXISTS : GWF_ERR_IO,
+                        "%s: cannot be created (%s)", p->part, strerror(errno));
+    close(descriptor);
+    return GWF_OK;
+}
+
+/* To the disk itself; a folder on some file systems has no such call (EINVAL). */
+static int sync_path(const char *path, int flags)
+{
+    const int descriptor = open(path, flags | O_CLOEXEC);
+    if (descriptor < 0) return -1;
+    const int rc = fsync(descriptor), e = errno;
+    close(descriptor);
+    errno = e;
+    return rc != 0 && e != EINVAL ? -1 : 0;
+}
+
+static int sync_folder_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash) return sync_path(".", O_RDONLY | O_DIRECTORY);
+    if (slash == path) return sync_path("/", O_RDONLY | O_DIRECTORY);
+    *slash = '\0';
+    const int rc = sync_path(path, O_RDONLY | O_DIRECTORY);
+    *slash = '/';
+    return rc;
+}
+
+static gwf_status failed(const gwf_part *p, const char *what, gwf_error *err)
+{
+    const int e = errno;
+    const bool full = e == ENOSPC || e == EDQUOT || e == EFBIG;
+    return gwf_fail(err, full ? GWF_ERR_DISK : GWF_ERR_IO, "%s: %s (%s); what is finished is in %s",
+                    p->path, what, strerror(e), p->part);
+}
+
+gwf_status gwf_part_finish(const gwf_part *p, gwf_error *err)
+{
+    struct stat info;
+    if (sync_path(p->part, O_RDWR) != 0) return failed(p, "writing failed", err);
+    if (!p->overwrite && lstat(p->path, &info) == 0)
+        return gwf_fail(err, GWF_ERR_EXISTS, "%s: has appeared meanwhile; the result is in %s",
+                        p->path, p->part);
+    if (rename(p->part, p->path) != 0) return failed(p, "cannot be named", err);
+    if (sync_folder_of(p->path) != 0)
+        return gwf_fail(err, GWF_ERR_IO, "%s: its folder cannot be flushed (%s)", p->path,
+                        strerror(errno));
+    return GWF_OK;
+}
+
+void gwf_part_remove(const gwf_part *p)
+{
+    unlink(p->part);
+}
+
+void gwf_part_free(gwf_part *p)
+{
+    free(p->path);
+    free(p->part);
+    *p = (gwf_part){0};
+}
+
+bool gwf_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
