@@ -68,6 +68,25 @@ static test_bytes nan_weight(void)
     return test_made(&b, storage, sizeof storage);
 }
 
+/* golden/unet.pt with other values in its storage 5, conv1.conv.1.running_var. */
+static void keep_bad_variance(const char *folder, const char *good)
+{
+    static const float variance[4] = {1, 1, -0.5f, 1};
+    char path[1024];
+    snprintf(path, sizeof path, "%s/variance.pt", folder);
+    test_bytes whole = test_load(good);
+    test_store(path, whole.data, whole.size);
+    free(whole.data);
+    zip_t *zip = zip_open(path, 0, NULL);
+    if (!zip) abort();
+    const zip_int64_t index = zip_name_locate(zip, "unet/data/5", 0);
+    zip_source_t *source = zip_source_buffer(zip, variance, sizeof variance, 0);
+    if (index < 0 || zip_file_replace(zip, (zip_uint64_t)index, source, 0) != 0 ||
+        zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
+        zip_close(zip) != 0)
+        abort();
+}
+
 static test_bytes first_half(const char *path)
 {
     test_bytes b = test_load(path);
@@ -87,5 +106,6 @@ int main(int argc, char **argv)
     keep(argv[1], "bomb.pt", memo_bomb());
     keep(argv[1], "short.pt", short_storage());
     keep(argv[1], "nan.pt", nan_weight());
+    keep_bad_variance(argv[1], argv[2]);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* Writes a synthetic WINDSET-style file, step by step, for tests of the command and its memory:
  *
  *   make_windset OUT.nc [--steps N] [--idim N] [--odim N] [--nlat N] [--nlon N] [--deflate L]
- *                       [--chunk-steps K] [--no-output] [--nan-at step,channel,lat,lon] [--seed S]
+ *                       [--chunk-steps K] [--no-output] [--seed S]
+ *                       [--nan-at step,channel,lat,lon | --infinity-at step,channel,lat,lon]
  *
  * Smooth fields of order 1 that follow from the seed alone; no weather in them. */
 #include <math.h>
@@ -18,8 +19,9 @@ typedef struct options {
     size_t steps, idim, odim, nlat, nlon, chunk_steps;
     int deflate;
     unsigned seed;
-    bool has_nan;
-    size_t nan_at[4];
+    bool has_odd; /* a value that is not finite */
+    float odd;
+    size_t odd_at[4];
 } options;
 
 typedef struct output {
@@ -68,10 +70,11 @@ static void set_option(options *o, const char *name, const char *value)
         o->chunk_steps = number(value);
     else if (strcmp(name, "--seed") == 0)
         o->seed = (unsigned)number(value);
-    else if (strcmp(name, "--nan-at") == 0 &&
+    else if ((strcmp(name, "--nan-at") == 0 || strcmp(name, "--infinity-at") == 0) &&
              sscanf(value, "%llu,%llu,%llu,%llu", &at[0], &at[1], &at[2], &at[3]) == 4) {
-        o->has_nan = true;
-        for (int i = 0; i < 4; i++) o->nan_at[i] = (size_t)at[i];
+        o->has_odd = true;
+        o->odd = name[2] == 'n' ? NAN : INFINITY;
+        for (int i = 0; i < 4; i++) o->odd_at[i] = (size_t)at[i];
     } else
         refuse(name);
 }
@@ -130,13 +133,13 @@ static void write_maps(const options *o, int file, int variable, size_t channels
                        unsigned shift, float *values)
 {
     const size_t start[4] = {step, 0, 0, 0}, count[4] = {1, channels, o->nlat, o->nlon};
-    const size_t map = o->nlat * o->nlon, *at = o->nan_at;
+    const size_t map = o->nlat * o->nlon, *at = o->odd_at;
     options shifted = *o;
     shifted.seed += shift;
     for (size_t c = 0; c < channels; c++) fill_map(&shifted, step, c, values + c * map);
-    if (shift == 0 && o->has_nan && at[0] == step && at[1] < channels && at[2] < o->nlat &&
+    if (shift == 0 && o->has_odd && at[0] == step && at[1] < channels && at[2] < o->nlat &&
         at[3] < o->nlon)
-        values[at[1] * map + at[2] * o->nlon + at[3]] = NAN;
+        values[at[1] * map + at[2] * o->nlon + at[3]] = o->odd;
     check(nc_put_vara_float(file, variable, start, count, values), "writing");
 }
 

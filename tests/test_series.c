@@ -194,6 +194,31 @@ static void test_steps_of_files(void)
     gwf_model_free(&model);
 }
 
+/* A time that goes back is told, and nothing else comes of it. */
+static void test_order(void)
+{
+    gwf_model model = usual_model();
+    feature_file f = with_recipe(usual);
+    inputs in = {0}, back = {0};
+    series s;
+    gwf_error err;
+    add(&in, "one.nc", f);
+    f.first = 2;
+    add(&in, "two.nc", f);
+    CHECK_OK(create(&in, &model, &s, &err), err);
+    CU_ASSERT_STRING_EQUAL(heard, "");
+    series_free(&s);
+    back.list[back.count++] = in.list[1];
+    back.list[back.count++] = in.list[0];
+    CHECK_OK(create(&back, &model, &s, &err), err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard, "one.nc: begins at time 100, "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard, "two.nc ends at 103"));
+    check_step(&s, 0, 2, NULL);
+    check_step(&s, 2, 0, NULL);
+    series_free(&s);
+    gwf_model_free(&model);
+}
+
 static void test_a_step_too_many(void)
 {
     gwf_model model = usual_model();
@@ -225,6 +250,8 @@ static void test_grids(void)
     refused(&model, f, "no lat and lon, and its grid of 4 x 8 is not the model's 4 x 6");
     f.nlon = NLON;
     accepted(&model, f, "");
+    model.network.divisor = 4;
+    refused(&model, f, "grid of 4 latitudes and 6 longitudes, the network needs multiples of 4");
     gwf_model_free(&model);
 }
 
@@ -393,6 +420,7 @@ int main(void)
         {"families", test_families},
         {"channels of two families", test_channels},
         {"steps of files in the order given", test_steps_of_files},
+        {"files that go back in time", test_order},
         {"a step too many", test_a_step_too_many},
         {"grids", test_grids},
         {"coordinates missing", test_coordinates_missing},

@@ -50,9 +50,9 @@ typedef struct job {
     atomic_size_t progress, wrong_progress;
 } job;
 
-/* Which value is not finite; 0 steps: none. */
+/* A feature of this step has this value; 0: none. */
 typedef struct fault {
-    bool set;
+    float value;
     size_t step;
 } fault;
 
@@ -73,8 +73,8 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
                           .nlat = NLAT,
                           .nlon = NLON,
                           .recipe = "era5-released"};
-        if (bad.set && bad.step >= total && bad.step < total + f.steps) {
-            f.bad = NAN;
+        if (bad.value != 0 && bad.step >= total && bad.step < total + f.steps) {
+            f.bad = bad.value;
             f.bad_at[0] = bad.step - total;
             f.bad_at[1] = 7;
         }
@@ -283,7 +283,7 @@ static void fail_at(size_t steps, size_t bad, bool normalised)
     job j;
     gwf_error err;
     char words[64];
-    open_job(&j, (const size_t[FILES]){steps}, 0, normalised, (fault){true, bad});
+    open_job(&j, (const size_t[FILES]){steps}, 0, normalised, (fault){NAN, bad});
     create_output(&j);
     snprintf(words, sizeof words, "in0.nc: features: u at time %g,", feature_time(bad));
     CHECK_FAILS(run(&j, &err), GWF_ERR_DATA, err, words);
@@ -299,6 +299,25 @@ static void test_not_finite(void)
         fail_at(n, n / 2, i % 2);
         fail_at(n, n - 1, i % 2);
     }
+}
+
+/* Finite, and so absurd that the flux is not. The inputs are read ahead: the message must name the
+ * one that the step came from, even when reading the next one fails. */
+static void test_absurd_features(void)
+{
+    for (int gone = 0; gone < 2; gone++)
+        for (size_t last = 0; last < 4; last++) {
+            job j;
+            gwf_error err;
+            char words[64];
+            open_job(&j, (const size_t[FILES]){last + 1, 3}, 0, false, (fault){1e30f, last});
+            create_output(&j);
+            if (gone) unlink(j.inputs[1]);
+            snprintf(words, sizeof words, "in0.nc: flux: uw at time %g,", feature_time(last));
+            CHECK_FAILS(run(&j, &err), GWF_ERR_DATA, err, words);
+            check_kept(&j, last);
+            close_job(&j);
+        }
 }
 
 /* Step `bad` of the run is the first of an input that `spoil` spoils after it was looked at. The
@@ -399,8 +418,8 @@ static void test_no_room(void)
 /* The earlier step's failure counts, whichever was found first. */
 static void test_two_failures(void)
 {
-    CU_ASSERT_EQUAL(fail_writing(5, 0, false, (fault){true, 1}), 0);
-    CU_ASSERT_EQUAL(fail_writing(5, 0, false, (fault){true, 2}), 0);
+    CU_ASSERT_EQUAL(fail_writing(5, 0, false, (fault){NAN, 1}), 0);
+    CU_ASSERT_EQUAL(fail_writing(5, 0, false, (fault){NAN, 2}), 0);
 }
 
 static void test_output_that_vanishes(void)
@@ -425,6 +444,7 @@ int main(void)
         {"several inputs", test_several_inputs},
         {"times add up", test_times},
         {"steps that are not finite", test_not_finite},
+        {"features so absurd that a flux is not finite", test_absurd_features},
         {"inputs that vanish or are cut short", test_inputs_that_vanish},
         {"no room at the first or a middle step", test_no_room},
         {"two failures: the earlier step counts", test_two_failures},

@@ -80,7 +80,7 @@ static void write_step(ring *r, size_t step)
     pthread_mutex_unlock(&r->mutex);
 }
 
-/* What the NetCDF thread does next; under the mutex. Writing comes first: it frees slots. */
+/* What is to be done with files next; under the mutex. Writing comes first: it frees slots. */
 typedef enum task { READ, WRITE, WAIT, END } task;
 
 static task next_task(const ring *r)
@@ -91,16 +91,16 @@ static task next_task(const ring *r)
     return WAIT;
 }
 
-static void *file_thread(void *argument)
+/* All NetCDF work, until every step is written or nothing further can be. */
+static void work_on_files(ring *r)
 {
-    ring *r = argument;
     for (;;) {
         pthread_mutex_lock(&r->mutex);
         task what;
         while ((what = next_task(r)) == WAIT) pthread_cond_wait(&r->changed, &r->mutex);
         const size_t to_read = r->read, to_write = r->written;
         pthread_mutex_unlock(&r->mutex);
-        if (what == END) return NULL;
+        if (what == END) return;
         if (what == WRITE) write_step(r, to_write);
         if (what == READ) read_step(r, to_read);
     }
@@ -109,13 +109,11 @@ static void *file_thread(void *argument)
 /* Wait for the next step to compute; false when there is none. */
 static bool await_step(ring *r, size_t *step)
 {
-    const double start = gwf_now();
     pthread_mutex_lock(&r->mutex);
     while (!r->stop && r->computed < r->end && r->computed == r->read)
         pthread_cond_wait(&r->changed, &r->mutex);
     *step = r->computed;
     const bool more = !r->stop && r->computed < r->end;
-    r->times.waiting += gwf_now() - start;
     pthread_mutex_unlock(&r->mutex);
     return more;
 }
@@ -162,16 +160,23 @@ static void free_slots(ring *r)
     }
 }
 
-static gwf_status run_threads(ring *r, gwf_error *err)
+static void *compute_thread(void *argument)
 {
-    pthread_t thread;
+    ring *r = argument;
     size_t step = 0;
-    if (pthread_create(&thread, NULL, file_thread, r) != 0)
-        return gwf_fail(err, GWF_ERR_MEMORY, "cannot start the thread that reads and writes");
     while (await_step(r, &step)) {
         compute_step(r, step);
         if (r->s->progress) r->s->progress(r->s->user, step + 1, r->s->steps);
     }
+    return NULL;
+}
+
+static gwf_status run_threads(ring *r, gwf_error *err)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, compute_thread, r) != 0)
+        return gwf_fail(err, GWF_ERR_MEMORY, "cannot start the thread that computes");
+    work_on_files(r);
     pthread_join(thread, NULL);
     if (r->status != GWF_OK && err) *err = r->error;
     return r->status;

@@ -38,10 +38,16 @@ works "two inputs of two families" predict -m unet.nc -i in.nc -i more.nc -o bot
 works "the first file's steps are the same" compare out.nc 0 both.nc 0 4 0
 works "and prediction is there" ncdump -h both.nc
 says "as the reference writes it" "float prediction(time, odim, lat, lon)" out
+holds "HDF5 does not talk" test "$(grep -c HDF5 err)" -eq 0
 works "steps across files" predict -m unet.nc -i in.nc -i more.nc -o across.nc --steps 3:5
 works "are the same steps" compare across.nc 0 both.nc 3 2 0
 works "steps to the end" predict -m unet.nc -i in.nc -o end.nc --steps 2:
 works "are the same steps" compare end.nc 0 out.nc 2 2 0
+works "time units" predict -m unet.nc -i in.nc -o hours.nc --steps :1 \
+    --time-units "hours since 2004-12-31 23:00"
+works "go to the file" ncdump -h hours.nc
+says "as units" 'time:units = "hours since 2004-12-31 23:00"' out
+says "with what CF asks" 'time:standard_name = "time"' out
 works "ANN" predict -m ann.nc -i in.nc -o ann_out.nc
 works "one thread" predict -m unet.nc -i in.nc -o one.nc --threads 1 --steps :1
 windset small.nc --steps 1 --idim 369 --nlat 32 --nlon 64
@@ -106,15 +112,35 @@ holds "nothing was left by the failures" test ! -e x.nc -a ! -e x.nc.part
 
 windset nan.nc --steps 4 --idim 369 --nan-at 2,130,5,7
 fails "NaN in a feature: time, level and place" 1 \
-    "nan.nc: features: v at time 3, level 21, lat -73" predict -m unet.nc -i nan.nc -o nan_out.nc
+    "nan.nc: features: v at time 3, level 21, lat -73.95, lon 19.69 is nan" predict -m unet.nc -i nan.nc -o nan_out.nc
 says "finished steps are kept" "2 finished steps are kept in nan_out.nc.part" err
 holds "under the other name" test ! -e nan_out.nc
 works "they are right" compare nan_out.nc.part 0 both.nc 0 2 0
 fails "and not overwritten unasked" 1 "nan_out.nc.part" predict -m unet.nc -i in.nc -o nan_out.nc
 works "unless asked" predict -m unet.nc -i in.nc -o nan_out.nc --overwrite
+windset infinity.nc --steps 2 --idim 491 --infinity-at 0,3,63,127
+fails "infinity in a feature: time, level and place" 1 \
+    "infinity.nc: features: u at time 1, level 16, lat 87.86, lon 357.19 is inf" \
+    predict -m unet.nc -i infinity.nc -o infinity_out.nc
+holds "no step was finished: nothing is left" test ! -e infinity_out.nc.part
+windset unused.nc --steps 1 --idim 491 --infinity-at 0,480,0,0
+works "a channel that is not taken may be infinite" predict -m unet.nc -i unused.nc -o unused_out.nc
+
+works "bad checkpoints are made" "$programs/make_bad_checkpoints" . "$golden/unet.pt"
+fails "import of a negative variance" 1 \
+    "tensor conv1.conv.1.running_var[2] is -0.5, a variance cannot be negative" \
+    "$gwflux" import variance.pt -o variance.nc --features uvtheta
+holds "no model is left" test ! -e variance.nc -a ! -e variance.nc.part
 
 # No room: a file-size limit stands for a full disk.
 limited() { (ulimit -f 20000; predict "$@"); }
-fails "no room for the output" 1 "disk.nc" limited -m unet.nc -i in.nc -i more.nc -o disk.nc
+fails "no room for the output" 1 "disk.nc: " limited -m unet.nc -i in.nc -i more.nc -o disk.nc
+says "the need and what there is" "MB" err
 holds "nothing is left" test ! -e disk.nc
+windset corrupt.nc --steps 4 --idim 369 --deflate 4 --no-output
+printf 'XXXXXXXXXXXXXXXX' | dd of=corrupt.nc bs=1 conv=notrunc \
+    seek=$(($(stat -c %s corrupt.nc) / 2)) 2> /dev/null
+fails "a damaged chunk" 1 "corrupt.nc: variable features" \
+    predict -m unet.nc -i corrupt.nc -o corrupt_out.nc
+holds "HDF5 does not talk" test "$(grep -c HDF5-DIAG err)" -eq 0
 finish
