@@ -44,7 +44,8 @@ extern "C" {
     X(GWF_ERR_DATA, 10, "values that cannot be used")                                              \
     X(GWF_ERR_BACKEND, 11, "the backend cannot start or failed")                                   \
     X(GWF_ERR_UNSUPPORTED, 12, "not supported")                                                    \
-    X(GWF_ERR_INTERNAL, 13, "internal error")
+    X(GWF_ERR_INTERNAL, 13, "internal error")                                                      \
+    X(GWF_ERR_STOPPED, 14, "stopped on request")
 
 typedef enum gwf_status {
 #define GWF_STATUS_ENUM(code, number, text) code = number,

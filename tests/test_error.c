@@ -42,6 +42,7 @@ static void test_names(void)
     CU_ASSERT_STRING_EQUAL(gwf_status_name(GWF_ERR_MISMATCH), "GWF_ERR_MISMATCH");
     CU_ASSERT_STRING_EQUAL(gwf_status_text(GWF_ERR_DISK), "no space left for the output");
     CU_ASSERT_STRING_EQUAL(gwf_status_name((gwf_status)999), "unknown status");
+    CU_ASSERT_STRING_EQUAL(gwf_status_name(GWF_ERR_STOPPED), "GWF_ERR_STOPPED");
 }
 
 static void keep(void *user, const char *line)

@@ -1,5 +1,5 @@
 /* The subcommands: each takes argv with its own name first and returns the exit code: 0, 1 for a
- * failure, 2 for wrong arguments. */
+ * failure, 2 for wrong arguments, 3 when stopped by SIGINT or SIGTERM. */
 #ifndef GWF_CLI_COMMANDS_H
 #define GWF_CLI_COMMANDS_H
 

@@ -20,7 +20,7 @@ int report(gwf_status status, const gwf_error *err)
 {
     if (status == GWF_OK) return 0;
     fprintf(stderr, "gwflux: error: %s\n", err->text[0] ? err->text : gwf_status_text(status));
-    return status == GWF_ERR_ARGUMENT ? 2 : 1;
+    return status == GWF_ERR_ARGUMENT ? 2 : status == GWF_ERR_STOPPED ? 3 : 1;
 }
 
 static void write_line(void *user, const char *line)

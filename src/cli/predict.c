@@ -67,6 +67,15 @@ static gwf_status parse_steps(const char *text, size_t total, size_t *first, siz
     return GWF_OK;
 }
 
+static volatile sig_atomic_t stop_requested;
+
+/* A second signal ends the program at once. */
+static void request_stop(int number)
+{
+    stop_requested = 1;
+    signal(number, SIG_DFL);
+}
+
 /* Everything of one prediction, so that one place frees it. */
 typedef struct job {
     gwf_engine *engine;
@@ -183,6 +192,8 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
     GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon, &stderr_log));
     gwf_log_line(&stderr_log, "%s", gwf_describe(engine));
     GWF_TRY(create_output(a, history, first, steps, j, err));
+    signal(SIGINT, request_stop);
+    signal(SIGTERM, request_stop);
     progress_start(&j->bar);
     const stream s = {.engine = engine,
                       .input = &j->input,
@@ -190,6 +201,7 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
                       .first = first,
                       .steps = steps,
                       .normalised = a->normalised,
+                      .stop = &stop_requested,
                       .progress = show_progress,
                       .user = &j->bar};
     gwf_status status = stream_run(&s, &times, err);

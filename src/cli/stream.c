@@ -106,12 +106,23 @@ static void work_on_files(ring *r)
     }
 }
 
+/* Under the mutex: no step after those that are computed. */
+static void heed_stop(ring *r)
+{
+    gwf_error err = {0};
+    if (!r->s->stop || !*r->s->stop) return;
+    gwf_fail(&err, GWF_ERR_STOPPED, "stopped after %zu of %zu steps", r->computed, r->s->steps);
+    fail_step(r, r->computed, GWF_ERR_STOPPED, &err);
+    pthread_cond_broadcast(&r->changed);
+}
+
 /* Wait for the next step to compute; false when there is none. */
 static bool await_step(ring *r, size_t *step)
 {
     pthread_mutex_lock(&r->mutex);
     while (!r->stop && r->computed < r->end && r->computed == r->read)
         pthread_cond_wait(&r->changed, &r->mutex);
+    heed_stop(r);
     *step = r->computed;
     const bool more = !r->stop && r->computed < r->end;
     pthread_mutex_unlock(&r->mutex);

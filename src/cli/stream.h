@@ -7,6 +7,8 @@
 #ifndef GWF_CLI_STREAM_H
 #define GWF_CLI_STREAM_H
 
+#include <signal.h>
+
 #include "cli/series.h"
 #include "coupling/engine.h"
 #include "io/flux_file.h"
@@ -17,6 +19,8 @@ typedef struct stream {
     gwf_flux_file *file; /* created for `steps` steps */
     size_t first, steps; /* of the series */
     bool normalised;     /* the file takes `prediction` too */
+    const volatile sig_atomic_t
+        *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */
     /* After every step computed, from the computing thread. */
     void (*progress)(void *user, size_t done, size_t steps);
     void *user;

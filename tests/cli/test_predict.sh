@@ -132,6 +132,20 @@ fails "import of a negative variance" 1 \
     "$gwflux" import variance.pt -o variance.nc --features uvtheta
 holds "no model is left" test ! -e variance.nc -a ! -e variance.nc.part
 
+windset long.nc --steps 60 --idim 369 --no-output
+"$gwflux" predict -m unet.nc -i long.nc -o stopped.nc > out 2> err &
+run=$!
+for _ in $(seq 100); do # until the first steps are there
+    [ "$(stat -c %s stopped.nc.part 2> /dev/null || echo 0)" -gt 20000000 ] && break
+    sleep 0.05
+done
+kill -TERM "$run"
+wait "$run"
+holds "stopped by a signal: exit code 3" test $? -eq 3
+says "how far" "stopped after" err
+says "what is kept" "kept in stopped.nc.part" err
+works "and can be read" compare stopped.nc.part 0 stopped.nc.part 0 2 0
+
 # No room: a file-size limit stands for a full disk.
 limited() { (ulimit -f 20000; predict "$@"); }
 fails "no room for the output" 1 "disk.nc: " limited -m unet.nc -i in.nc -i more.nc -o disk.nc
