@@ -95,13 +95,16 @@ static void test_values_are_taken_as_they_are(void)
 {
     arguments a;
     gwf_error err;
-    CHECK_OK(parse(GIVEN("-", "-i", "--count", "--note=p=q"), &a, NULL, &err), err);
+    CHECK_OK(parse(GIVEN("-", "-i", "-n", "--note=p=q"), &a, NULL, &err), err);
     CU_ASSERT_STRING_EQUAL(a.from, "-");
-    CU_ASSERT_STRING_EQUAL(a.inputs.items[0], "--count");
+    CU_ASSERT_STRING_EQUAL(a.inputs.items[0], "-n");
     CU_ASSERT_STRING_EQUAL(a.note, "p=q");
     CU_ASSERT_EQUAL(a.count, 3);
     CHECK_OK(parse(GIVEN("a", "-i", "x", "--note="), &a, NULL, &err), err);
     CU_ASSERT_STRING_EQUAL(a.note, "");
+    CHECK_OK(parse(GIVEN("a", "-i", "x", "--note=--quick"), &a, NULL, &err), err);
+    CU_ASSERT_STRING_EQUAL(a.note, "--quick");
+    CU_ASSERT_EQUAL(a.quick, 0);
 }
 
 static void refused(const char *const *given, const char *words)
@@ -117,6 +120,7 @@ static void test_missing(void)
     refused(GIVEN("a"), "option --input is missing");
     refused(GIVEN("a", "-i"), "option input: a value is missing");
     refused(GIVEN("a", "-i", "x", "--count"), "option count: a value is missing");
+    refused(GIVEN("a", "-i", "--count", "7"), "option input: a value is missing");
 }
 
 static void test_twice(void)
@@ -205,7 +209,8 @@ static void test_help(void)
 {
     char text[4096];
     help_of(&plain, text, sizeof text);
-    CU_ASSERT_PTR_EQUAL(strstr(text, "usage: gwflux plain FROM --input TEXT [options]\n"), text);
+    CU_ASSERT_PTR_EQUAL(strstr(text, "usage: gwflux plain FROM [TO] --input TEXT [options]\n"),
+                        text);
     CU_ASSERT_EQUAL(occurrences(text, plain.summary), 1);
     check_rows(text, table(NULL));
     CU_ASSERT_EQUAL(occurrences(text, "\n  "), ROWS);

@@ -215,6 +215,33 @@ static void truncated_file(void)
     check_refused(path, GWF_ERR_FORMAT, "cut.nc");
 }
 
+/* NetCDF-C itself reads zeros behind the end of a classic file. */
+static void truncated_classic_file(void)
+{
+    static const int formats[] = {0, NC_64BIT_OFFSET, NC_CDF5};
+    const char *path = test_scratch("classic.nc");
+    const size_t start[] = {0, 0}, count[] = {3, 5000};
+    static float values[15000];
+    for (int i = 0; i < 3; i++) {
+        struct stat info;
+        gwf_nc f;
+        gwf_error err = {0};
+        int file, dims[2], variable;
+        CU_ASSERT_EQUAL(nc_create(path, NC_CLOBBER | formats[i], &file), NC_NOERR);
+        nc_def_dim(file, "time", NC_UNLIMITED, &dims[0]);
+        nc_def_dim(file, "x", 5000, &dims[1]);
+        nc_def_var(file, "v", NC_FLOAT, 2, dims, &variable);
+        nc_enddef(file);
+        CU_ASSERT_EQUAL(nc_put_vara_float(file, variable, start, count, values), NC_NOERR);
+        CU_ASSERT_EQUAL(nc_close(file), NC_NOERR);
+        CHECK_OK(gwf_nc_open(path, &f, &err), err);
+        gwf_nc_close(&f, NULL);
+        CU_ASSERT_EQUAL(stat(path, &info), 0);
+        CU_ASSERT_EQUAL(truncate(path, info.st_size / 2), 0);
+        check_refused(path, GWF_ERR_FORMAT, "classic.nc: was cut short");
+    }
+}
+
 static void hostile_headers(void)
 {
     gwf_error err = {0};
@@ -347,11 +374,12 @@ int main(int argc, char **argv)
 {
     if (argc == 3) return leave_open(argv[2], strcmp(argv[1], "without-handler") == 0);
     const test_case cases[] = {
-        {"exit handler", no_exit_handler},  {"round trip", round_trip},
-        {"attributes", attributes},         {"foreign attributes", foreign_attributes},
-        {"refused paths", refused_paths},   {"unreadable file", unreadable_file},
-        {"truncated file", truncated_file}, {"hostile headers", hostile_headers},
-        {"unwritable", unwritable},         {"full disk", full_disk_is_named},
+        {"exit handler", no_exit_handler},    {"round trip", round_trip},
+        {"attributes", attributes},           {"foreign attributes", foreign_attributes},
+        {"refused paths", refused_paths},     {"unreadable file", unreadable_file},
+        {"truncated file", truncated_file},   {"truncated classic file", truncated_classic_file},
+        {"hostile headers", hostile_headers}, {"unwritable", unwritable},
+        {"full disk", full_disk_is_named},
     };
     return test_run("nc", cases, sizeof cases / sizeof *cases);
 }

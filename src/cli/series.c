@@ -122,6 +122,7 @@ static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf
                                   : same_grid(s, h, file->path, err));
     GWF_TRY_DONE(check_order(s, windset, file, log, err));
     if (h->advice[0]) gwf_log_line(log, "%s", h->advice);
+    file->idim = h->idim;
     file->first = s->steps;
     s->steps += h->steps;
 done:
@@ -153,22 +154,49 @@ void series_free(series *s)
     *s = (series){.open_number = -1};
 }
 
-gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err)
+static int number_of(const series *s, size_t step)
 {
     int number = s->n_files - 1;
     while (number > 0 && s->files[number].first > step) number--;
+    return number;
+}
+
+/* Somebody may have written another file in its place since it was looked at. */
+static gwf_status check_again(const series *s, int number, const gwf_windset *windset,
+                              gwf_error *err)
+{
+    const gwf_windset_header *h = gwf_windset_header_of(windset);
+    const series_file *file = &s->files[number];
+    const size_t end = number + 1 < s->n_files ? file[1].first : s->steps;
+    GWF_TRY(same_grid(s, h, file->path, err));
+    if (h->idim == file->idim && h->steps == end - file->first) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MISMATCH,
+                    "%s: has changed since it was checked (%zu steps of %zu channels, were %zu of "
+                    "%zu)",
+                    file->path, h->steps, h->idim, end - file->first, file->idim);
+}
+
+gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err)
+{
+    const int number = number_of(s, step);
     if (s->open_number != number) {
         gwf_windset_close(&s->open);
         s->open_number = -1;
         GWF_TRY(gwf_windset_open(s->files[number].path, &s->open, err));
+        const gwf_status status = check_again(s, number, s->open, err);
+        if (status != GWF_OK) {
+            gwf_windset_close(&s->open);
+            return status;
+        }
         s->open_number = number;
     }
     *file = s->open;
     return GWF_OK;
 }
 
-gwf_status series_check(const series *s, const char *what, const gwf_channel_table *table,
-                        const float *values, double time, gwf_error *err)
+gwf_status series_check(const series *s, size_t step, const char *what,
+                        const gwf_channel_table *table, const float *values, double time,
+                        gwf_error *err)
 {
     const size_t plane = s->nlat * s->nlon;
     size_t where = 0;
@@ -177,8 +205,8 @@ gwf_status series_check(const series *s, const char *what, const gwf_channel_tab
     return gwf_fail(err, GWF_ERR_DATA,
                     "%s: %s: %s at time %g, level %d, lat %.2f, lon %.2f is %g, expected a finite "
                     "value",
-                    s->files[s->open_number].path, what, channel->variable, time, channel->level,
-                    s->lat[where % plane / s->nlon], s->lon[where % s->nlon],
+                    s->files[number_of(s, step)].path, what, channel->variable, time,
+                    channel->level, s->lat[where % plane / s->nlon], s->lon[where % s->nlon],
                     (double)values[where]);
 }
 
@@ -190,5 +218,5 @@ gwf_status series_read(series *s, size_t step, float *features, double *time, gw
     const size_t local = step - of->first;
     GWF_TRY(gwf_windset_time(file, local, time, err));
     GWF_TRY(gwf_windset_read(file, local, of->index, s->model->in.count, features, err));
-    return series_check(s, "features", &s->model->in, features, *time, err);
+    return series_check(s, step, "features", &s->model->in, features, *time, err);
 }

@@ -8,6 +8,7 @@
 
 typedef struct series_file {
     const char *path; /* borrowed */
+    size_t idim;      /* its channels */
     size_t first;     /* number of its first step in the series */
     int *index;       /* channels of the file that the model takes, model order; owned */
 } series_file;
@@ -34,9 +35,10 @@ void series_free(series *s);
 gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err);
 
 /* Are all values (table->count, nlat, nlon) finite? DATA names file, what, variable, time, level,
- * latitude and longitude of the first that is not. The file is the one that is open. */
-gwf_status series_check(const series *s, const char *what, const gwf_channel_table *table,
-                        const float *values, double time, gwf_error *err);
+ * latitude and longitude of the first that is not. */
+gwf_status series_check(const series *s, size_t step, const char *what,
+                        const gwf_channel_table *table, const float *values, double time,
+                        gwf_error *err);
 
 /* One step: features (model->in.count, nlat, nlon) and its time. DATA names file, time, variable,
  * level, latitude and longitude of the first value that is not finite. */

@@ -63,8 +63,8 @@ static void write_step(ring *r, size_t step)
         (size_t)engine->model.n_levels * (size_t)engine->nlat * (size_t)engine->nlon;
     const double start = gwf_now();
     gwf_engine_fluxes(engine, at->prediction, at->flux);
-    gwf_status status =
-        series_check(r->s->input, "flux", &engine->model.out, at->flux, at->time, &err);
+    gwf_status status = series_check(r->s->input, r->s->first + step, "flux", &engine->model.out,
+                                     at->flux, at->time, &err);
     if (status == GWF_OK)
         status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
                                      r->s->normalised ? at->prediction : NULL, &err);

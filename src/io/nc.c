@@ -103,6 +103,40 @@ static gwf_status open_failed(gwf_nc *file, int rc, gwf_error *err)
     return give_up(file, gwf_nc_fail(file, NULL, what, rc, GWF_ERR_FORMAT, err));
 }
 
+/* Bytes of a variable's values; 0 when they cannot be told. */
+static uint64_t bytes_of(const gwf_nc *file, int id)
+{
+    nc_type type;
+    size_t width = 0, length = 0;
+    int rank = 0, dims[NC_MAX_VAR_DIMS];
+    if (nc_inq_var(file->id, id, NULL, &type, &rank, dims, NULL) != NC_NOERR) return 0;
+    if (nc_inq_type(file->id, type, NULL, &width) != NC_NOERR) return 0;
+    uint64_t bytes = width;
+    for (int i = 0; i < rank; i++)
+        if (nc_inq_dimlen(file->id, dims[i], &length) != NC_NOERR ||
+            __builtin_mul_overflow(bytes, (uint64_t)length, &bytes))
+            return 0;
+    return bytes;
+}
+
+/* The classic formats hold their values as they are, and NetCDF-C reads zeros behind the end of a
+ * file that was cut short. */
+static gwf_status check_length(const gwf_nc *file, gwf_error *err)
+{
+    struct stat info;
+    uint64_t needed = 0;
+    int format = 0, variables = 0;
+    if (nc_inq_format(file->id, &format) != NC_NOERR || format == NC_FORMAT_NETCDF4 ||
+        format == NC_FORMAT_NETCDF4_CLASSIC || stat(file->path, &info) != 0 ||
+        nc_inq_nvars(file->id, &variables) != NC_NOERR)
+        return GWF_OK;
+    for (int i = 0; i < variables; i++)
+        if (__builtin_add_overflow(needed, bytes_of(file, i), &needed)) return GWF_OK;
+    if ((uint64_t)info.st_size >= needed) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: was cut short: %lld bytes, its variables need %llu",
+                    file->path, (long long)info.st_size, (unsigned long long)needed);
+}
+
 gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
 {
     *file = (gwf_nc){.id = -1, .path = NULL};
@@ -111,7 +145,10 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
     GWF_TRY(take_path(file, path, err));
     keep_quiet();
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
-    return rc == NC_NOERR ? GWF_OK : open_failed(file, rc, err);
+    if (rc != NC_NOERR) return open_failed(file, rc, err);
+    const gwf_status status = check_length(file, err);
+    if (status != GWF_OK) gwf_nc_close(file, NULL);
+    return status;
 }
 
 gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
