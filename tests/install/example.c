@@ -17,13 +17,12 @@ int main(int argc, char **argv)
     float *features = calloc(points * (size_t)n.inputs, sizeof *features); /* the mean state */
     float *flux = malloc(points * (size_t)n.outputs * sizeof *flux);
     gwf_status status = gwf_predict(engine, features, flux);
-    if (status == GWF_OK) {
-        double mean = 0;
-        for (size_t i = 0; i < points; i++) mean += flux[i] / (double)points;
-        printf("%s\nmean uw of the top level: %g Pa\n", gwf_describe(engine), mean);
-    } else {
+    double mean = 0;
+    for (size_t i = 0; i < points; i++) mean += flux[i] / (double)points;
+    if (status != GWF_OK)
         fprintf(stderr, "%s\n", gwf_message(engine));
-    }
+    else
+        printf("%s\nmean uw of the top level: %g Pa\n", gwf_describe(engine), mean);
     free(features);
     free(flux);
     gwf_free(&engine);
