@@ -167,6 +167,7 @@ static void put_all(const output *o)
 {
     for (int i = 0; i < o->count; i++) {
         const variable *v = &o->variables[i];
+        if (v->size == 0) continue;
         if (v->type == NC_CHAR)
             put_text(o, v);
         else if (v->type != NC_STRING)
