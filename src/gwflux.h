@@ -67,10 +67,10 @@ typedef struct gwf_options gwf_options;
 GWF_API gwf_options *gwf_options_create(void);
 GWF_API void gwf_options_free(gwf_options **options);
 
-/* Set one option from text. Names, defaults and bounds (`gwflux help options` prints the table):
+/* Set one option from text. Names, defaults and bounds (`gwflux help predict` prints them too):
  *   backend    auto | cpu | ref   (default auto: the fastest that starts here)
  *   precision  fp32 | fp32-fast   (default fp32; fp32-fast admits Winograd's algorithm: relative
- *                                  errors of 1e-4 instead of 1e-6)
+ *                                  errors up to 2e-4)
  *   threads    0..1024            (default 0: as many as OMP_NUM_THREADS or the cores allow)
  * GWF_ERR_ARGUMENT for an unknown name or a value out of bounds; gwf_options_message() says more.
  */

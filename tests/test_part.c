@@ -102,16 +102,19 @@ static void test_refusals(void)
     gwf_part_free(&p);
 }
 
-static void test_same_file(void)
+static void test_replaces(void)
 {
     const char *a = test_scratch("a"), *b = test_scratch("b"), *link_to_a = test_scratch("c");
     put(a, "1");
     put(b, "1");
     CU_ASSERT_EQUAL(symlink(a, link_to_a), 0);
-    CU_ASSERT_TRUE(gwf_same_file(a, a));
-    CU_ASSERT_TRUE(gwf_same_file(a, link_to_a));
-    CU_ASSERT_FALSE(gwf_same_file(a, b));
-    CU_ASSERT_FALSE(gwf_same_file(a, test_scratch("none")));
+    CU_ASSERT_TRUE(gwf_part_replaces(a, a));
+    CU_ASSERT_TRUE(gwf_part_replaces(a, link_to_a));
+    CU_ASSERT_FALSE(gwf_part_replaces(a, b));
+    CU_ASSERT_FALSE(gwf_part_replaces(a, test_scratch("none")));
+    const char *input = test_scratch("out.part");
+    put(input, "1");
+    CU_ASSERT_TRUE(gwf_part_replaces(test_scratch("out"), input));
 }
 
 int main(void)
@@ -121,7 +124,7 @@ int main(void)
         {"existing files stay unless told", test_existing_files},
         {"a file that appears meanwhile stays", test_appeared_meanwhile},
         {"what cannot be written is refused", test_refusals},
-        {"one file under two names", test_same_file},
+        {"what writing would take away", test_replaces},
     };
     return test_run("part", tests, sizeof tests / sizeof *tests);
 }

@@ -5,6 +5,7 @@
 
 #include <dnnl.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "backend/backend.h"
 
@@ -53,8 +54,10 @@ const char *gwf_dnnl_reason(dnnl_status_t status);
     do {                                                                                           \
         const dnnl_status_t dnnl_try_status_ = (call);                                             \
         if (dnnl_try_status_ != dnnl_success) {                                                    \
-            status = gwf_fail(err, GWF_ERR_BACKEND, "backend cpu: oneDNN %s: %s", #call,           \
-                              gwf_dnnl_reason(dnnl_try_status_));                                  \
+            status = gwf_fail(                                                                     \
+                err, dnnl_try_status_ == dnnl_out_of_memory ? GWF_ERR_MEMORY : GWF_ERR_BACKEND,    \
+                "backend cpu: oneDNN %.*s: %s", (int)strcspn(#call, "("), #call,                   \
+                gwf_dnnl_reason(dnnl_try_status_));                                                \
             goto done;                                                                             \
         }                                                                                          \
     } while (0)

@@ -243,7 +243,7 @@ static void close_ref(gwf_context *context)
 static const char *describe(const gwf_context *context)
 {
     (void)context;
-    return "plain C, sums in double, 1 thread";
+    return "plain C, 1 thread";
 }
 
 static int channel_block(const gwf_context *context)

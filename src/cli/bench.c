@@ -1,7 +1,6 @@
 /* gwflux bench: where the time of a model's map goes on this machine. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/commands.h"
 #include "core/clock.h"

@@ -1,7 +1,6 @@
 /* gwflux import: a published PyTorch checkpoint becomes a model file. */
 #include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -67,7 +66,7 @@ static gwf_status import_checkpoint(const arguments *a, const char *history, gwf
     gwf_model model = {0};
     gwf_checkpoint_info info = {0};
     char source[512];
-    if (gwf_same_file(a->checkpoint, a->output))
+    if (gwf_part_replaces(a->output, a->checkpoint))
         GWF_TRY_DONE(gwf_fail(err, GWF_ERR_ARGUMENT,
                               "%s: is the checkpoint, it cannot be the output too", a->output));
     GWF_TRY_DONE(gwf_checkpoint_read(a->checkpoint, &set, &info, &stderr_log, err));

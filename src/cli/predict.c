@@ -76,6 +76,12 @@ static void request_stop(int number)
     signal(number, SIG_DFL);
 }
 
+/* A signal that is ignored (a job in the background) stays so. */
+static void catch_signal(int number)
+{
+    if (signal(number, request_stop) == SIG_IGN) signal(number, SIG_IGN);
+}
+
 /* Everything of one prediction, so that one place frees it. */
 typedef struct job {
     gwf_engine *engine;
@@ -167,8 +173,9 @@ static gwf_status end_output(const arguments *a, job *j, gwf_status status, gwf_
 static gwf_status check_output(const arguments *a, gwf_error *err)
 {
     gwf_part target = {0};
-    bool same = gwf_same_file(a->output, a->model);
-    for (int i = 0; i < a->inputs.count; i++) same |= gwf_same_file(a->output, a->inputs.items[i]);
+    bool same = gwf_part_replaces(a->output, a->model);
+    for (int i = 0; i < a->inputs.count; i++)
+        same |= gwf_part_replaces(a->output, a->inputs.items[i]);
     if (!same) {
         const gwf_status status = gwf_part_open(a->output, a->overwrite, &target, err);
         gwf_part_free(&target);
@@ -191,9 +198,9 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
     GWF_TRY(parse_steps(a->steps, j->input.steps, &first, &steps, err));
     GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon, &stderr_log));
     gwf_log_line(&stderr_log, "%s", gwf_describe(engine));
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
     GWF_TRY(create_output(a, history, first, steps, j, err));
-    signal(SIGINT, request_stop);
-    signal(SIGTERM, request_stop);
     progress_start(&j->bar);
     const stream s = {.engine = engine,
                       .input = &j->input,

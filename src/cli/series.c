@@ -1,6 +1,7 @@
 #include "cli/series.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,16 +99,23 @@ static gwf_status same_grid(const series *s, const gwf_windset_header *h, const 
                     path, h->nlat, h->nlon, s->files[0].path, s->nlat, s->nlon);
 }
 
-/* Files are taken in the order given; a time that goes back is worth a word. */
-static gwf_status check_order(series *s, gwf_windset *windset, const series_file *file,
-                              const gwf_log *log, gwf_error *err)
+/* The output has one time axis, so all must count alike. Files are taken in the order given; a time
+ * that goes back is worth a word. */
+static gwf_status check_time(series *s, gwf_windset *windset, const series_file *file,
+                             const gwf_log *log, gwf_error *err)
 {
     double first = 0;
+    const gwf_windset_header *h = gwf_windset_header_of(windset);
+    if (file == s->files) snprintf(s->time, sizeof s->time, "%s", h->time);
+    if (strcmp(s->time, h->time) != 0)
+        return gwf_fail(err, GWF_ERR_MISMATCH, "%s: time is %s, that of %s %s", file->path,
+                        h->time[0] ? h->time : "missing", s->files[0].path,
+                        s->time[0] ? s->time : "missing");
     GWF_TRY(gwf_windset_time(windset, 0, &first, err));
     if (file > s->files && first <= s->last_time)
         gwf_log_line(log, "%s: begins at time %g, %s ends at %g", file->path, first, file[-1].path,
                      s->last_time);
-    return gwf_windset_time(windset, gwf_windset_header_of(windset)->steps - 1, &s->last_time, err);
+    return gwf_windset_time(windset, h->steps - 1, &s->last_time, err);
 }
 
 static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf_error *err)
@@ -120,7 +128,7 @@ static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf
     GWF_TRY_DONE(check_recipe(h, file->path, s->model, log, err));
     GWF_TRY_DONE(file == s->files ? take_grid(s, h, file->path, log, err)
                                   : same_grid(s, h, file->path, err));
-    GWF_TRY_DONE(check_order(s, windset, file, log, err));
+    GWF_TRY_DONE(check_time(s, windset, file, log, err));
     if (h->advice[0]) gwf_log_line(log, "%s", h->advice);
     file->idim = h->idim;
     file->first = s->steps;

@@ -19,6 +19,7 @@ typedef struct series {
     int n_files;
     size_t steps;
     double last_time; /* of the last step */
+    char time[192];   /* how time counts (gwf_windset_header) */
     size_t nlat, nlon;
     double *lat, *lon; /* degrees, owned; the model's when no file has them */
     gwf_windset *open; /* at most one file is open */

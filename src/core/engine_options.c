@@ -1,6 +1,5 @@
 /* The options of an engine: the table behind gwf_options_set() and the command's common options. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/option.h"
 

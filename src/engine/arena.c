@@ -1,7 +1,5 @@
 #include "engine/arena.h"
 
-#include <stdbool.h>
-
 #include "core/size.h"
 
 enum { LINE = 64 };

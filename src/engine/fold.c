@@ -78,9 +78,11 @@ gwf_status gwf_fold(const gwf_network *network, const gwf_layer *layer, int bloc
         gwf_folded_free(folded);
         return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the weights of layer %s", layer->name);
     }
-    for (int i = 0; i < layer->n_terms; i++)
+    gwf_status status = GWF_OK;
+    for (int i = 0; i < layer->n_terms && status == GWF_OK; i++) {
         fold_term(&layer->terms[i], term_span(network, layer, i, block), in, taps, folded);
-    const gwf_status status = check_finite(layer->terms, folded, out * in * taps, out, err);
+        status = check_finite(&layer->terms[i], folded, out * in * taps, out, err);
+    }
     if (status != GWF_OK) gwf_folded_free(folded);
     return status;
 }

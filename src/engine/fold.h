@@ -11,8 +11,8 @@ typedef struct gwf_folded {
 } gwf_folded;
 
 /* With s = gamma / sqrt(variance + 1e-5): weights * s and beta + (bias - mean) * s, in double,
- * rounded once. Channel counts of every part of a map are rounded up to multiples of block, weights
- * of the channels this adds are zero. MODEL: a result too large for float32; MEMORY. */
+ * rounded once a term. Channel counts of every part of a map are rounded up to multiples of block,
+ * weights of the channels this adds are zero. MODEL: a result too large for float32; MEMORY. */
 gwf_status gwf_fold(const gwf_network *network, const gwf_layer *layer, int block,
                     gwf_folded *folded, gwf_error *err);
 void gwf_folded_free(gwf_folded *folded);

@@ -183,16 +183,18 @@ int gwf_slice_channels(const gwf_network *network, gwf_slice slice)
     return map->part_channels[0] + map->part_channels[1];
 }
 
+double gwf_layer_macs(const gwf_network *network, const gwf_layer *layer, int nlat, int nlon)
+{
+    const gwf_map *out = &network->maps[layer->out.map];
+    return (double)gwf_slice_channels(network, layer->in) *
+           gwf_slice_channels(network, layer->out) * layer->kernel * layer->kernel *
+           ((nlat >> out->level) + 2 * out->halo_y) * ((nlon >> out->level) + 2 * out->halo_x);
+}
+
 double gwf_network_macs(const gwf_network *network, int nlat, int nlon)
 {
     double macs = 0;
-    for (int i = 0; i < network->n_layers; i++) {
-        const gwf_layer *layer = &network->layers[i];
-        if (!layer->kernel) continue;
-        const gwf_map *out = &network->maps[layer->out.map];
-        macs += (double)gwf_slice_channels(network, layer->in) *
-                gwf_slice_channels(network, layer->out) * layer->kernel * layer->kernel *
-                ((nlat >> out->level) + 2 * out->halo_y) * ((nlon >> out->level) + 2 * out->halo_x);
-    }
+    for (int i = 0; i < network->n_layers; i++)
+        macs += gwf_layer_macs(network, &network->layers[i], nlat, nlon);
     return macs;
 }

@@ -65,7 +65,9 @@ gwf_status gwf_network_build(gwf_tensor_set *set, gwf_padding padding, const gwf
                              gwf_network *network, gwf_error *err);
 void gwf_network_free(gwf_network *network);
 
-/* Multiply-adds of one map of nlat x nlon as the layers are defined; a backend may need fewer. */
+/* Multiply-adds of a layer, of all, for one map of nlat x nlon as the layers are defined; a backend
+ * may need fewer. */
+double gwf_layer_macs(const gwf_network *network, const gwf_layer *layer, int nlat, int nlon);
 double gwf_network_macs(const gwf_network *network, int nlat, int nlon);
 
 /* Channels of a slice, as the network counts them (no rounding up). */

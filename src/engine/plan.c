@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/clock.h"
 #include "engine/arena.h"
@@ -139,10 +138,7 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
     }
     name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
     plan->times[i + 1].algorithm = plan->backend->algorithm(plan->context, planned->step);
-    if (layer->kernel)
-        plan->times[i + 1].macs = (double)gwf_slice_channels(l->network, layer->in) *
-                                  planned->channels * layer->kernel * layer->kernel * op.out.rows *
-                                  op.out.cols;
+    plan->times[i + 1].macs = gwf_layer_macs(l->network, layer, l->nlat, l->nlon);
     return GWF_OK;
 }
 
@@ -176,6 +172,7 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backen
                            gwf_context *context, int nlat, int nlon, gwf_plan **result,
                            gwf_error *err)
 {
+    *result = NULL;
     GWF_TRY(check_grid(network, nlat, nlon, err));
     gwf_status status = GWF_ERR_MEMORY;
     gwf_plan *plan = calloc(1, sizeof *plan);

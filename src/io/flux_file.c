@@ -1,7 +1,6 @@
 #include "io/flux_file.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 #include "io/flux_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -64,15 +64,16 @@ static int sync_path(const char *path, int flags)
     return rc != 0 && e != EINVAL ? -1 : 0;
 }
 
-static int sync_folder_of(char *path)
+static void sync_folder_of(char *path)
 {
     char *slash = strrchr(path, '/');
-    if (!slash) return sync_path(".", O_RDONLY | O_DIRECTORY);
-    if (slash == path) return sync_path("/", O_RDONLY | O_DIRECTORY);
-    *slash = '\0';
-    const int rc = sync_path(path, O_RDONLY | O_DIRECTORY);
-    *slash = '/';
-    return rc;
+    if (slash && slash != path) {
+        *slash = '\0';
+        sync_path(path, O_RDONLY | O_DIRECTORY);
+        *slash = '/';
+    } else {
+        sync_path(slash ? "/" : ".", O_RDONLY | O_DIRECTORY);
+    }
 }
 
 static gwf_status failed(const gwf_part *p, const char *what, gwf_error *err)
@@ -91,9 +92,8 @@ gwf_status gwf_part_finish(const gwf_part *p, gwf_error *err)
         return gwf_fail(err, GWF_ERR_EXISTS, "%s: has appeared meanwhile; the result is in %s",
                         p->path, p->part);
     if (rename(p->part, p->path) != 0) return failed(p, "cannot be named", err);
-    if (sync_folder_of(p->path) != 0)
-        return gwf_fail(err, GWF_ERR_IO, "%s: its folder cannot be flushed (%s)", p->path,
-                        strerror(errno));
+    sync_folder_of(
+        p->path); /* the file is whole and has its name, also where this is not allowed */
     return GWF_OK;
 }
 
@@ -109,8 +109,17 @@ void gwf_part_free(gwf_part *p)
     *p = (gwf_part){0};
 }
 
-bool gwf_same_file(const char *a, const char *b)
+static bool same_file(const char *a, const char *b)
 {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool gwf_part_replaces(const char *path, const char *other)
+{
+    char *part = NULL;
+    if (asprintf(&part, "%s.part", path) < 0) return true; /* no memory: better not */
+    const bool same = same_file(path, other) || same_file(part, other);
+    free(part);
+    return same;
 }

@@ -27,7 +27,7 @@ void gwf_part_remove(const gwf_part *p);
 /* {0} is fine. */
 void gwf_part_free(gwf_part *p);
 
-/* Both names lead to one existing file. */
-bool gwf_same_file(const char *a, const char *b);
+/* Writing `path` would take away `other`: one file under both names, or under path's .part. */
+bool gwf_part_replaces(const char *path, const char *other);
 
 #endif

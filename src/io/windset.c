@@ -161,6 +161,13 @@ static void find_time(gwf_windset *file)
     file->has_time = gwf_nc_variable_find(&file->nc, file->features.dims[0], t) && t->rank == 1 &&
                      t->shape[0] == file->header.steps &&
                      gwf_nc_is_number(gwf_nc_type_of(&file->nc, t));
+    char units[96] = "", calendar[32] = "";
+    if (!file->has_time) return;
+    const nc_type type = gwf_nc_type_of(&file->nc, t);
+    gwf_nc_text(&file->nc, t, "units", units, sizeof units);
+    gwf_nc_text(&file->nc, t, "calendar", calendar, sizeof calendar);
+    snprintf(file->header.time, sizeof file->header.time, "%s, units '%s', calendar '%s'",
+             type == NC_FLOAT || type == NC_DOUBLE ? "real" : "integer", units, calendar);
 }
 
 /* All text attributes of one variable (NULL: global), one a line. */

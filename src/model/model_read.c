@@ -115,6 +115,8 @@ static gwf_status read_words(const gwf_nc *file, const char *name, size_t count,
     for (size_t i = 0; i < count; i++)
         if (!memchr(words + i * GWF_VARIABLE_NAME, 0, GWF_VARIABLE_NAME))
             return wrong(file, err, name, "a word has no end");
+        else
+            gwf_plain_text(words + i * GWF_VARIABLE_NAME);
     return GWF_OK;
 }
 

@@ -196,8 +196,10 @@ gwf_status gwf_model_write(const gwf_model *model, const char *path, const char 
         const gwf_status closed = gwf_nc_close(&file, status == GWF_OK ? err : NULL);
         if (status == GWF_OK) status = closed;
     }
-    if (status == GWF_OK) status = gwf_part_finish(&target, err);
-    if (status != GWF_OK) gwf_part_remove(&target);
+    if (status == GWF_OK)
+        status = gwf_part_finish(&target, err);
+    else
+        gwf_part_remove(&target);
 done:
     gwf_part_free(&target);
     return status;

@@ -96,6 +96,14 @@ windset other.nc --steps 1 --idim 369
 ncatt other.nc features long_name "u: (u-6.396170418818774)/15.419851393222734"
 fails "another recipe" 1 "normalised by recipe wxcbench, the model expects era5-released" \
     predict -m unet.nc -i other.nc -o x.nc
+windset days.nc --steps 1 --idim 369
+ncatt days.nc time units "days since 2015-02-01"
+fails "times that count differently" 1 "days.nc: time is integer, units 'days since 2015-02-01'" \
+    predict -m unet.nc -i in.nc -i days.nc -o x.nc
+mv small.nc x.nc.part
+fails "an input that the output would take away" 2 "is an input" \
+    predict -m unet.nc -i x.nc.part -o x.nc --overwrite
+mv x.nc.part small.nc
 fails "grids that differ" 1 "its grid" predict -m unet.nc -i in.nc -i small.nc -o x.nc
 fails "steps beyond the end" 2 "2:9 is no part of the 4 steps" \
     predict -m unet.nc -i in.nc -o x.nc --steps 2:9
