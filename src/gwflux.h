@@ -109,9 +109,9 @@ GWF_API const char *gwf_describe(const gwf_engine *engine);
 /* One map. features: (inputs, lat, lon), normalised by the model's recipe, in the order of the
  * model's channel table. flux: (outputs, lat, lon), uw levels then vw levels from top to bottom,
  * upward flux of eastward and northward momentum in the unit of the model's flux_kind (Pa for
- * rho_uw). Both borrowed, owned by the caller. GWF_ERR_DATA when a feature is not finite (the
- * message names channel, row and column), flux is then untouched; also when a flux is not finite,
- * which absurd features can bring about. */
+ * rho_uw). Both borrowed, owned by the caller. GWF_ERR_DATA when a feature
+ * is not finite (the message names channel, row and column; flux is untouched), or when a flux is
+ * not, which absurd features can bring about (flux then holds what was computed). */
 GWF_API gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux);
 
 /* The same, but the network's own normalised output. */

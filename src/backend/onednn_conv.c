@@ -228,27 +228,22 @@ done:
     return status;
 }
 
-/* Replace the direct convolution by Winograd's where that is faster. */
-static gwf_status try_winograd(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *direct,
-                               gwf_error *err)
+/* Replace the direct convolution by Winograd's where that can be had and is faster. */
+static void try_winograd(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *direct)
 {
-    gwf_status status = GWF_OK;
     gwf_conv other = {.winograd = true};
     dnnl_primitive_desc_t desc = NULL;
     double with = 0, without = 0;
-    if (describe_conv(dnnl, shape, dnnl_convolution_winograd, &desc) != dnnl_success) return GWF_OK;
-    GWF_TRY_DONE(build(dnnl, shape, desc, &other, err));
-    GWF_TRY_DONE(time_conv(dnnl, shape, direct, &without, err));
-    GWF_TRY_DONE(time_conv(dnnl, shape, &other, &with, err));
-    if (with < without) {
+    if (describe_conv(dnnl, shape, dnnl_convolution_winograd, &desc) != dnnl_success) return;
+    if (build(dnnl, shape, desc, &other, NULL) == GWF_OK &&
+        time_conv(dnnl, shape, direct, &without, NULL) == GWF_OK &&
+        time_conv(dnnl, shape, &other, &with, NULL) == GWF_OK && with < without) {
         const gwf_conv slower = *direct;
         *direct = other;
         other = slower;
     }
-done:
     dnnl_primitive_desc_destroy(desc);
     gwf_conv_free(&other);
-    return status;
 }
 
 gwf_status gwf_conv_make(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
@@ -259,7 +254,7 @@ gwf_status gwf_conv_make(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *
     *conv = (gwf_conv){0};
     DNNL_TRY_DONE(describe_conv(dnnl, shape, dnnl_convolution_direct, &desc));
     GWF_TRY_DONE(build(dnnl, shape, desc, conv, err));
-    if (dnnl->winograd && shape->kernel == 3) GWF_TRY_DONE(try_winograd(dnnl, shape, conv, err));
+    if (dnnl->winograd && shape->kernel == 3) try_winograd(dnnl, shape, conv);
     const size_t scratch = scratch_of(conv);
     if (scratch > dnnl->scratch_bytes) dnnl->scratch_bytes = scratch;
 done:

@@ -72,7 +72,6 @@ static void spin_shortly(char **argv)
 
 int main(int argc, char **argv)
 {
-    spin_shortly(argv);
     gwf_nc_program_start();
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of the write, not a signal */
     if (argc < 2) {
@@ -87,6 +86,7 @@ int main(int argc, char **argv)
     const command *c = find(argv[1]);
     if (!c) return help(argv[1]);
     if (argc > 2 && is_help(argv[2])) return help(argv[1]);
+    if (c->engine) spin_shortly(argv);
     const int code = c->run(argc - 1, argv + 1);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     fprintf(stderr, "gwflux: error: standard output cannot be written\n");

@@ -158,13 +158,18 @@ static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_c
                     where % cols, (double)values[where]);
 }
 
-gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
+static gwf_status run_map(gwf_engine *engine, const float *features, float *result)
 {
     GWF_TRY(check_ready(engine));
-    if (!features || !prediction)
+    if (!features || !result)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
     GWF_TRY(check_values(engine, "feature", &engine->model.in, features));
-    GWF_TRY(gwf_plan_run(engine->plan, features, prediction, &engine->error));
+    return gwf_plan_run(engine->plan, features, result, &engine->error);
+}
+
+gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
+{
+    GWF_TRY(run_map(engine, features, prediction));
     return check_values(engine, "prediction", &engine->model.out, prediction);
 }
 
@@ -180,7 +185,7 @@ void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float 
 
 gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
 {
-    GWF_TRY(gwf_predict_normalised(engine, features, flux));
+    GWF_TRY(run_map(engine, features, flux));
     gwf_engine_fluxes(engine, flux, flux);
     return check_values(engine, "flux", &engine->model.out, flux);
 }

@@ -20,6 +20,11 @@ gwf_status gwf_nc_fail(const gwf_nc *file, const char *variable, const char *wha
 /* Refuse addresses: NetCDF-C would try to fetch them. NOT_FOUND. */
 gwf_status gwf_nc_check_local(const char *path, gwf_error *err);
 
+/* The classic formats hold their values as they are, and NetCDF-C reads zeros behind the end of a
+ * file that was cut short. FORMAT when the open file is shorter than its variables need; NetCDF-4
+ * files, which HDF5 checks, pass. */
+gwf_status gwf_nc_check_length(const gwf_nc *file, gwf_error *err);
+
 /* Numbers, as against text and user-defined types. */
 bool gwf_nc_is_number(nc_type type);
 

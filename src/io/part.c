@@ -53,7 +53,7 @@ gwf_status gwf_part_create(const gwf_part *p, gwf_error *err)
     return GWF_OK;
 }
 
-/* To the disk itself; a folder on some file systems has no such call (EINVAL). */
+/* To the disk itself. */
 static int sync_path(const char *path, int flags)
 {
     const int descriptor = open(path, flags | O_CLOEXEC);
@@ -61,9 +61,10 @@ static int sync_path(const char *path, int flags)
     const int rc = fsync(descriptor), e = errno;
     close(descriptor);
     errno = e;
-    return rc != 0 && e != EINVAL ? -1 : 0;
+    return rc;
 }
 
+/* Not allowed in every folder and not known to every file system: what is there is whole anyway. */
 static void sync_folder_of(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -92,8 +93,7 @@ gwf_status gwf_part_finish(const gwf_part *p, gwf_error *err)
         return gwf_fail(err, GWF_ERR_EXISTS, "%s: has appeared meanwhile; the result is in %s",
                         p->path, p->part);
     if (rename(p->part, p->path) != 0) return failed(p, "cannot be named", err);
-    sync_folder_of(
-        p->path); /* the file is whole and has its name, also where this is not allowed */
+    sync_folder_of(p->path);
     return GWF_OK;
 }
 

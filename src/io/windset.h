@@ -17,7 +17,7 @@ typedef struct gwf_windset_header {
     double *lon;      /* degrees east, nlon values */
     char text[2048];  /* file name, long_name and the like, global attributes: free text */
     char advice[256]; /* one line: why reading will be slow and the cure; "" when it will not */
-    char time[192];   /* how time counts, to be compared: "int, units hours since ..., calendar " */
+    char time[192];   /* how time counts, to be compared: "integer, units '...', calendar '...'" */
     char recipe[64];  /* global attribute gwflux_recipe, "" when absent */
 } gwf_windset_header;
 
