@@ -65,6 +65,31 @@ static void test_shape(void)
     gwf_free(NULL);
 }
 
+/* An engine on ref with a map of features and room for its fluxes, zero so far. */
+typedef struct map {
+    gwf_engine *engine;
+    gwf_shape n;
+    size_t plane;
+    float *features, *flux;
+} map;
+
+static map make_map(void)
+{
+    map m = {.engine = make_engine("ref")};
+    gwf_get_shape(m.engine, &m.n);
+    m.plane = (size_t)(m.n.lat * m.n.lon);
+    m.features = some_features(&m.n);
+    m.flux = calloc(m.plane * (size_t)m.n.outputs, sizeof *m.flux);
+    return m;
+}
+
+static void free_map(map *m)
+{
+    free(m->features);
+    free(m->flux);
+    gwf_free(&m->engine);
+}
+
 /* F = x~^3 d + mu with the recipe's constants, written out here. */
 static void test_fluxes_are_physical(void)
 {
@@ -115,44 +140,30 @@ static void test_two_engines_agree(void)
 
 static void test_bad_values_are_named(void)
 {
-    gwf_engine *engine = make_engine("ref");
-    gwf_shape n = {0};
-    gwf_get_shape(engine, &n);
-    const size_t plane = (size_t)(n.lat * n.lon);
-    float *features = some_features(&n);
-    float *flux = calloc(plane * (size_t)n.outputs, sizeof *flux);
+    map m = make_map();
     const float bad[] = {NAN, INFINITY, -INFINITY};
     for (int i = 0; i < 3; i++) {
-        float *place = &features[plane * 245 + 3 * 32 + 5], old = *place;
+        float *place = &m.features[m.plane * 245 + 3 * 32 + 5], old = *place;
         *place = bad[i];
-        CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_ERR_DATA);
-        CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine),
+        CU_ASSERT_EQUAL(gwf_predict(m.engine, m.features, m.flux), GWF_ERR_DATA);
+        CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(m.engine),
                                       "feature theta (channel 245, level 17) at row 3, column 5"));
-        CU_ASSERT_EQUAL(flux[0], 0.0f);
+        CU_ASSERT_EQUAL(m.flux[0], 0.0f);
         *place = old;
     }
-    CU_ASSERT_EQUAL(gwf_predict(engine, NULL, flux), GWF_ERR_ARGUMENT);
-    CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_OK);
-    free(features);
-    free(flux);
-    gwf_free(&engine);
+    CU_ASSERT_EQUAL(gwf_predict(m.engine, NULL, m.flux), GWF_ERR_ARGUMENT);
+    CU_ASSERT_EQUAL(gwf_predict(m.engine, m.features, m.flux), GWF_OK);
+    free_map(&m);
 }
 
 /* Finite features of no weather at all: the answer overflows and is refused. */
 static void test_infinite_fluxes_are_refused(void)
 {
-    gwf_engine *engine = make_engine("ref");
-    gwf_shape n = {0};
-    gwf_get_shape(engine, &n);
-    const size_t plane = (size_t)(n.lat * n.lon);
-    float *features = some_features(&n);
-    float *flux = calloc(plane * (size_t)n.outputs, sizeof *flux);
-    for (size_t i = 0; i < plane * (size_t)n.inputs; i++) features[i] *= 1e25f;
-    CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_ERR_DATA);
-    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "expected a finite value"));
-    free(features);
-    free(flux);
-    gwf_free(&engine);
+    map m = make_map();
+    for (size_t i = 0; i < m.plane * (size_t)m.n.inputs; i++) m.features[i] *= 1e25f;
+    CU_ASSERT_EQUAL(gwf_predict(m.engine, m.features, m.flux), GWF_ERR_DATA);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(m.engine), "expected a finite value"));
+    free_map(&m);
 }
 
 static void *create_and_free(void *path)
