@@ -1,0 +1,272 @@
+#include "parallel/comm_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static gwf_status make(gwf_comm **comm, gwf_error *err)
+{
+    *comm = calloc(1, sizeof **comm);
+    if (!*comm) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for a communicator");
+    (*comm)->size = 1;
+    return GWF_OK;
+}
+
+int gwf_comm_rank(const gwf_comm *comm)
+{
+    return comm->rank;
+}
+
+int gwf_comm_size(const gwf_comm *comm)
+{
+    return comm->size;
+}
+
+static bool several_tasks(const char *variable)
+{
+    const char *text = getenv(variable);
+    return text && strtol(text, NULL, 10) > 1;
+}
+
+#ifdef GWF_HAVE_MPI
+
+/* What the launchers of Open MPI, PMIx and PMI tell their ranks. */
+gwf_status gwf_mpi_launched(bool *launched, gwf_error *err)
+{
+    static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    *launched = false;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) *launched |= getenv(signs[i]) != NULL;
+    if (*launched || !getenv("SLURM_STEP_ID") || !several_tasks("SLURM_STEP_NUM_TASKS"))
+        return GWF_OK;
+    return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                    "srun started %s tasks without telling them of each other: use srun --mpi=pmix",
+                    getenv("SLURM_STEP_NUM_TASKS"));
+}
+
+gwf_status gwf_mpi_check(int rc, const char *what, gwf_error *err)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    if (rc == MPI_SUCCESS) return GWF_OK;
+    MPI_Error_string(rc, text, &length);
+    return gwf_fail(err, GWF_ERR_BACKEND, "MPI: %s failed (%s)", what, text);
+}
+
+gwf_status gwf_mpi_start(gwf_error *err)
+{
+    int granted = MPI_THREAD_SINGLE;
+    GWF_TRY(
+        gwf_mpi_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &granted), "MPI_Init", err));
+    if (granted >= MPI_THREAD_MULTIPLE) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_BACKEND,
+                    "this MPI library does not let several threads call it (MPI_THREAD_MULTIPLE)");
+}
+
+void gwf_mpi_end(void)
+{
+    int started = 0, ended = 0;
+    MPI_Initialized(&started);
+    MPI_Finalized(&ended);
+    if (started && !ended) MPI_Finalize();
+}
+
+gwf_status gwf_comm_alone(gwf_comm **comm, gwf_error *err)
+{
+    GWF_TRY(make(comm, err));
+    (*comm)->mpi = MPI_COMM_NULL;
+    return GWF_OK;
+}
+
+/* Takes over `mpi`. */
+static gwf_status adopt(MPI_Comm mpi, gwf_comm **comm, gwf_error *err)
+{
+    gwf_status status = make(comm, err);
+    if (status != GWF_OK) {
+        MPI_Comm_free(&mpi);
+        return status;
+    }
+    (*comm)->mpi = mpi;
+    MPI_Comm_set_errhandler(mpi, MPI_ERRORS_RETURN);
+    status = gwf_mpi_check(MPI_Comm_rank(mpi, &(*comm)->rank), "MPI_Comm_rank", err);
+    if (status == GWF_OK)
+        status = gwf_mpi_check(MPI_Comm_size(mpi, &(*comm)->size), "MPI_Comm_size", err);
+    if (status != GWF_OK) gwf_comm_free(comm);
+    return status;
+}
+
+gwf_status gwf_comm_world(gwf_comm **comm, gwf_error *err)
+{
+    MPI_Comm mpi;
+    *comm = NULL;
+    GWF_TRY(gwf_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &mpi), "MPI_Comm_dup", err));
+    return adopt(mpi, comm, err);
+}
+
+gwf_status gwf_comm_split(const gwf_comm *comm, int colour, int key, gwf_comm **part,
+                          gwf_error *err)
+{
+    MPI_Comm mpi;
+    *part = NULL;
+    if (comm->mpi == MPI_COMM_NULL) return colour < 0 ? GWF_OK : gwf_comm_alone(part, err);
+    GWF_TRY(gwf_mpi_check(MPI_Comm_split(comm->mpi, colour < 0 ? MPI_UNDEFINED : colour, key, &mpi),
+                          "MPI_Comm_split", err));
+    return mpi == MPI_COMM_NULL ? GWF_OK : adopt(mpi, part, err);
+}
+
+gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error *err)
+{
+    MPI_Comm mpi;
+    *node = NULL;
+    if (comm->mpi == MPI_COMM_NULL) return gwf_comm_alone(node, err);
+    GWF_TRY(gwf_mpi_check(
+        MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &mpi),
+        "MPI_Comm_split_type", err));
+    return adopt(mpi, node, err);
+}
+
+void gwf_comm_free(gwf_comm **comm)
+{
+    if (!comm || !*comm) return;
+    if ((*comm)->mpi != MPI_COMM_NULL) MPI_Comm_free(&(*comm)->mpi);
+    free(*comm);
+    *comm = NULL;
+}
+
+/* The text of the rank that failed goes to all; a rank with a text of its own loses it. */
+static gwf_status spread_failure(const gwf_comm *comm, int failed, gwf_status mine, gwf_error *err)
+{
+    gwf_error told = {0};
+    if (comm->rank == failed) {
+        if (err) told = *err;
+        told.status = mine;
+        if (!told.text[0]) gwf_fail(&told, mine, "%s", gwf_status_text(mine));
+        gwf_error_prefix(&told, "rank %d", failed);
+    }
+    GWF_TRY(gwf_comm_broadcast(comm, &told, sizeof told, failed, err));
+    if (err) *err = told;
+    return told.status;
+}
+
+gwf_status gwf_agree(const gwf_comm *comm, gwf_status mine, gwf_error *err)
+{
+    if (comm->size == 1) return mine;
+    int failed = mine == GWF_OK ? comm->size : comm->rank;
+    GWF_TRY(gwf_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm->mpi),
+                          "MPI_Allreduce", err));
+    return failed == comm->size ? GWF_OK : spread_failure(comm, failed, mine, err);
+}
+
+gwf_status gwf_comm_broadcast(const gwf_comm *comm, void *data, size_t bytes, int root,
+                              gwf_error *err)
+{
+    enum { PIECE = 1 << 30 }; /* counts of MPI 3 are ints */
+    if (comm->size == 1) return GWF_OK;
+    for (size_t at = 0; at < bytes; at += PIECE) {
+        const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
+        GWF_TRY(gwf_mpi_check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, root, comm->mpi),
+                              "MPI_Bcast", err));
+    }
+    return GWF_OK;
+}
+
+static gwf_status reduce(const gwf_comm *comm, double *values, int n, MPI_Op op, gwf_error *err)
+{
+    if (comm->size == 1) return GWF_OK;
+    return gwf_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, n, MPI_DOUBLE, op, comm->mpi),
+                         "MPI_Allreduce", err);
+}
+
+gwf_status gwf_comm_max(const gwf_comm *comm, double *values, int n, gwf_error *err)
+{
+    return reduce(comm, values, n, MPI_MAX, err);
+}
+
+gwf_status gwf_comm_sum(const gwf_comm *comm, double *values, int n, gwf_error *err)
+{
+    return reduce(comm, values, n, MPI_SUM, err);
+}
+
+#else /* a build without MPI: one rank, always */
+
+gwf_status gwf_mpi_launched(bool *launched, gwf_error *err)
+{
+    *launched = false;
+    if (!several_tasks("OMPI_COMM_WORLD_SIZE") && !several_tasks("PMI_SIZE") &&
+        !several_tasks("SLURM_STEP_NUM_TASKS"))
+        return GWF_OK;
+    return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                    "started as one of several ranks, but this gwflux was built without MPI");
+}
+
+gwf_status gwf_mpi_start(gwf_error *err)
+{
+    return gwf_fail(err, GWF_ERR_UNSUPPORTED, "this gwflux was built without MPI");
+}
+
+void gwf_mpi_end(void)
+{
+}
+
+gwf_status gwf_comm_alone(gwf_comm **comm, gwf_error *err)
+{
+    return make(comm, err);
+}
+
+gwf_status gwf_comm_world(gwf_comm **comm, gwf_error *err)
+{
+    return make(comm, err);
+}
+
+gwf_status gwf_comm_split(const gwf_comm *comm, int colour, int key, gwf_comm **part,
+                          gwf_error *err)
+{
+    (void)comm;
+    (void)key;
+    *part = NULL;
+    return colour < 0 ? GWF_OK : make(part, err);
+}
+
+gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error *err)
+{
+    (void)comm;
+    return make(node, err);
+}
+
+void gwf_comm_free(gwf_comm **comm)
+{
+    if (!comm) return;
+    free(*comm);
+    *comm = NULL;
+}
+
+gwf_status gwf_agree(const gwf_comm *comm, gwf_status mine, gwf_error *err)
+{
+    (void)comm;
+    (void)err;
+    return mine;
+}
+
+gwf_status gwf_comm_broadcast(const gwf_comm *comm, void *data, size_t bytes, int root,
+                              gwf_error *err)
+{
+    (void)comm;
+    (void)data;
+    (void)bytes;
+    (void)root;
+    (void)err;
+    return GWF_OK;
+}
+
+gwf_status gwf_comm_max(const gwf_comm *comm, double *values, int n, gwf_error *err)
+{
+    (void)comm;
+    (void)values;
+    (void)n;
+    (void)err;
+    return GWF_OK;
+}
+
+gwf_status gwf_comm_sum(const gwf_comm *comm, double *values, int n, gwf_error *err)
+{
+    return gwf_comm_max(comm, values, n, err);
+}
+#endif

@@ -1,0 +1,23 @@
+/* What the files of parallel/ share: MPI's own words. No other room sees them. */
+#ifndef GWF_PARALLEL_COMM_INTERNAL_H
+#define GWF_PARALLEL_COMM_INTERNAL_H
+
+#include "parallel/comm.h"
+
+#ifdef GWF_HAVE_MPI
+#include <mpi.h>
+
+struct gwf_comm {
+    MPI_Comm mpi; /* owned; MPI_COMM_NULL: this process alone */
+    int rank, size;
+};
+
+/* OK, or BACKEND with MPI's text for a call that failed. */
+gwf_status gwf_mpi_check(int rc, const char *what, gwf_error *err);
+#else
+struct gwf_comm {
+    int rank, size;
+};
+#endif
+
+#endif
