@@ -196,7 +196,8 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
     GWF_TRY(series_create(a->inputs.items, a->inputs.count, &engine->model, &stderr_log, &j->input,
                           err));
     GWF_TRY(parse_steps(a->steps, j->input.steps, &first, &steps, err));
-    GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon, &stderr_log));
+    const gwf_grid grid = {.nlat = (int)j->input.nlat, .nlon = (int)j->input.nlon};
+    GWF_TRY(gwf_engine_plan(engine, options, &grid, &stderr_log));
     gwf_log_line(&stderr_log, "%s", gwf_describe(engine));
     catch_signal(SIGINT);
     catch_signal(SIGTERM);

@@ -133,7 +133,7 @@ static void compute_step(ring *r, size_t step)
     gwf_error err = {0};
     slot *at = &r->slots[step % SLOTS];
     const double start = gwf_now();
-    const gwf_status status = gwf_plan_run(r->s->engine->plan, at->features, at->prediction, &err);
+    const gwf_status status = gwf_engine_run(r->s->engine, at->features, at->prediction, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
     if (status == GWF_OK)

@@ -14,6 +14,9 @@ struct gwf_comm {
 
 /* OK, or BACKEND with MPI's text for a call that failed. */
 gwf_status gwf_mpi_check(int rc, const char *what, gwf_error *err);
+
+/* Until the request is done, without keeping a core busy for long. */
+gwf_status gwf_mpi_wait(MPI_Request *request, gwf_error *err);
 #else
 struct gwf_comm {
     int rank, size;
