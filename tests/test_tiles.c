@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coupling/engine.h"
+#include "coupling/share.h"
 #include "model/checkpoint.h"
 
 /* ---- cutting (local) ---- */
@@ -193,48 +193,55 @@ static gwf_status fail_run(gwf_context *context, gwf_step *step, gwf_error *err)
     return gwf_fail(err, GWF_ERR_BACKEND, "broken on purpose");
 }
 
-/* The last rank's backend fails in the first step: all still exchange their borders, so that the
- * map ends, and the failure becomes everyone's. */
+/* A shared engine put together by hand, because its backend is broken on the last rank. */
+static void make_broken_engine(gwf_engine *engine, gwf_backend *backend, gwf_tiling tiling)
+{
+    gwf_error err = {0};
+    gwf_checkpoint_info info;
+    const gwf_backend_config config = {.threads = 1};
+    const gwf_grid grid = {64, 128, test_ranks, tiling};
+    gwf_share *share = &engine->share;
+    *backend = gwf_backend_ref;
+    if (gwf_comm_rank(test_ranks) == gwf_comm_size(test_ranks) - 1) backend->run = fail_run;
+    engine->backend = backend;
+    engine->nlat = grid.nlat;
+    engine->nlon = grid.nlon;
+    CHECK_OK(
+        gwf_checkpoint_read(test_data("golden/unet.pt"), &engine->model.set, &info, NULL, &err),
+        err);
+    CHECK_OK(backend->open(&config, &engine->context, &err), err);
+    CHECK_OK(gwf_share_create(&engine->model, &grid, share, &err), err);
+    const gwf_site site = {backend, engine->context, share->tiles.mine.rows, share->tiles.mine.cols,
+                           &share->tiles};
+    CHECK_OK(gwf_plan_create(&engine->model.network, &site, &engine->plan, &err), err);
+}
+
+/* All still exchange their borders, so that the map ends, and the failure becomes everyone's. */
 static void test_failing_rank(void)
 {
-    enum { NLAT = 64, NLON = 128 };
     gwf_error err = {0};
     gwf_tiling t;
-    gwf_tiles tiles;
-    gwf_tensor_set set = {0};
-    gwf_checkpoint_info info;
-    gwf_network network = {0};
-    gwf_context *context = NULL;
-    gwf_plan *plan = NULL;
-    const gwf_backend_config config = {.threads = 1};
-    const int ranks = gwf_comm_size(test_ranks);
-    const bool breaks = gwf_comm_rank(test_ranks) == ranks - 1;
-    if (ranks == 1 || ranks > 8) return;
-    CHECK_OK(gwf_tiling_find("auto", ranks, NLAT, NLON, &t, &err), err);
-    gwf_tiles_place(test_ranks, t, NLAT, NLON, false, &tiles);
-    CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
-    const gwf_edges edges = {GWF_PADDING_ZERO, t.rows > 1, t.cols > 1};
-    CHECK_OK(gwf_network_build(&set, edges, NULL, &network, &err), err);
-    gwf_backend backend = gwf_backend_ref;
-    if (breaks) backend.run = fail_run;
-    CHECK_OK(backend.open(&config, &context, &err), err);
-    const gwf_site site = {&backend, context, tiles.mine.rows, tiles.mine.cols, &tiles};
-    CHECK_OK(gwf_plan_create(&network, &site, &plan, &err), err);
-
-    const size_t points = (size_t)tiles.mine.rows * (size_t)tiles.mine.cols;
-    float *features = some_values(points * (size_t)network.inputs);
-    float *prediction = malloc(points * (size_t)network.outputs * sizeof *prediction);
-    const gwf_status mine = gwf_plan_run(plan, features, prediction, &err);
-    CU_ASSERT_EQUAL(mine, breaks ? GWF_ERR_BACKEND : GWF_OK);
+    gwf_backend backend;
     char named[32];
+    gwf_engine *engine = calloc(1, sizeof *engine);
+    const int ranks = gwf_comm_size(test_ranks);
     snprintf(named, sizeof named, "rank %d: broken on purpose", ranks - 1);
-    CHECK_FAILS(gwf_agree(test_ranks, mine, &err), GWF_ERR_BACKEND, err, named);
-    free(features);
-    free(prediction);
-    gwf_plan_free(&plan);
-    backend.close(context);
-    gwf_network_free(&network);
-    gwf_tensor_set_free(&set);
+    if (ranks > 1 && ranks <= 8) {
+        CHECK_OK(gwf_tiling_find("auto", ranks, 64, 128, &t, &err), err);
+        make_broken_engine(engine, &backend, t);
+        if (gwf_comm_rank(test_ranks) == 0) {
+            float *features = some_values(366 * 64 * 128);
+            float *prediction = malloc(244 * 64 * 128 * sizeof *prediction);
+            CHECK_FAILS(gwf_engine_run(engine, features, prediction, &err), GWF_ERR_BACKEND, err,
+                        named);
+            CHECK_OK(gwf_engine_dismiss(engine, &err), err);
+            free(features);
+            free(prediction);
+        } else {
+            CHECK_FAILS(gwf_engine_serve(engine, &err), GWF_ERR_BACKEND, err, named);
+        }
+    }
+    gwf_free(&engine);
 }
 
 int main(void)
