@@ -132,8 +132,8 @@ gwf_status gwf_atmosphere_require(const gwf_atmosphere *atmosphere, gwf_quantity
                                   gwf_error *err);
 
 /* Levels first_level .. first_level + n_levels - 1 (0 is the top; surface fields: 0, 1) of one step
- * into values (n_levels, nlat, nlon), owned by the caller. Reading steps in order and many levels at
- * once is fastest. A file that is not what it was when it was looked through is refused (DATA);
+ * into values (n_levels, nlat, nlon), owned by the caller. Reading steps in order and many levels
+ * at once is fastest. A file that is not what it was when it was looked through is refused (DATA);
  * IO, FORMAT, MEMORY, ARGUMENT. */
 gwf_status gwf_atmosphere_read(gwf_atmosphere *atmosphere, gwf_quantity quantity, size_t step,
                                size_t first_level, size_t n_levels, float *values, gwf_error *err);
