@@ -181,6 +181,7 @@ static void test_spellings(void)
         {"ns since 1970-01-01", 1106460000e9},
         {"days since 2005-01-23", 0.250001},          /* 0.09 s late: rounded */
         {"hours since 1900-01-01", 920958.000000001}, /* a float's worth too late */
+        {"hours since 1900-01-01", 920957.999999999}, /* and too early */
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         gwf_time_units scale;
