@@ -1,0 +1,33 @@
+/* Pieces (hyperslabs) of a numeric NetCDF variable as float32: the one place where values leave a
+ * file for computing.
+ *
+ * Variables of NetCDF-4 files that are compressed (deflate, shuffle, fletcher32) are read as raw
+ * chunks in the calling thread and decoded in several threads; all others go through NetCDF-C.
+ * The rule of nc.h stands: one thread at a time in io/, though not always the same. */
+#ifndef GWF_IO_SLAB_H
+#define GWF_IO_SLAB_H
+
+#include "core/error.h"
+#include "io/nc.h"
+
+typedef struct gwf_slab gwf_slab;
+
+/* A numeric variable to be read in pieces. threads: how many may decode (>= 1). The file must stay
+ * open. FORMAT when the variable does not hold numbers, its packing is not finite, or its chunks
+ * cannot be decoded in bounded memory. */
+gwf_status gwf_slab_open(const gwf_nc *file, const gwf_nc_variable *v, int threads, gwf_slab **slab,
+                         gwf_error *err);
+void gwf_slab_close(gwf_slab **slab);
+
+/* start, count: v->rank values in the file's dimension order; values: product of count float32,
+ * unpacked (scale_factor, add_offset, _Unsigned), what is missing (_FillValue, missing_value,
+ * outside valid_min, valid_max or valid_range, see packing.h) is NaN. ARGUMENT outside the
+ * variable, FORMAT for damaged chunks (named), IO. */
+gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *count, float *values,
+                         gwf_error *err);
+
+/* How it reads, in words for a summary line: "chunks decoded by 2 threads (deflate, shuffle)" or
+ * "NetCDF-C". Borrowed, valid until close. */
+const char *gwf_slab_how(const gwf_slab *slab);
+
+#endif
