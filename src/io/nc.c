@@ -16,8 +16,7 @@ enum { ATTRIBUTE_LIMIT = 1 << 20 }; /* bytes of text, or strings, that an attrib
 int H5dont_atexit(void) __attribute__((weak));
 int H5Eset_auto2(int64_t stack, void *function, void *data) __attribute__((weak));
 
-/* HDF5 prints what fails, and NetCDF-C turns that off in one thread only. */
-static void keep_quiet(void)
+void gwf_nc_keep_quiet(void)
 {
     const int64_t this_thread = 0;
     if (H5Eset_auto2) H5Eset_auto2(this_thread, NULL, NULL);
@@ -109,7 +108,7 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
     GWF_TRY(gwf_nc_check_local(path, err));
     GWF_TRY(check_readable(path, err));
     GWF_TRY(take_path(file, path, err));
-    keep_quiet();
+    gwf_nc_keep_quiet();
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
     if (rc != NC_NOERR) return open_failed(file, rc, err);
     const gwf_status status = gwf_nc_check_length(file, err);
@@ -125,7 +124,7 @@ gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return gwf_fail(err, GWF_ERR_IO, "%s: is not a regular file, cannot be written", path);
     GWF_TRY(take_path(file, path, err));
-    keep_quiet();
+    gwf_nc_keep_quiet();
     int rc = GWF_NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &file->id));
     if (rc == NC_NOERR) rc = nc_set_fill(file->id, NC_NOFILL, NULL);
     if (rc == NC_NOERR) return GWF_OK;

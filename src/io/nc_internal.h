@@ -25,6 +25,10 @@ gwf_status gwf_nc_check_local(const char *path, gwf_error *err);
  * files, which HDF5 checks, pass. */
 gwf_status gwf_nc_check_length(const gwf_nc *file, gwf_error *err);
 
+/* HDF5 prints what fails, and NetCDF-C turns that off in one thread only: this does in the calling
+ * one. */
+void gwf_nc_keep_quiet(void);
+
 /* Numbers, as against text and user-defined types. */
 bool gwf_nc_is_number(nc_type type);
 

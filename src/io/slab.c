@@ -1,5 +1,6 @@
 #include "io/slab.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,43 +8,130 @@
 
 #include "core/size.h"
 #include "io/nc_internal.h"
-#include "io/packing.h"
+#include "io/slab_internal.h"
 
-enum { SCRATCH_VALUES = 1 << 20 };
+enum { SCRATCH_VALUES = 1 << 20, MOST_THREADS = 64 };
 
 struct gwf_slab {
     const gwf_nc *file; /* borrowed */
     gwf_nc_variable v;
     gwf_packing packing;
-    int threads;
-    void *scratch; /* stored values that are not floats, made at the first read */
+    gwf_chunk_reader *chunks; /* NULL: through NetCDF-C */
+    void *scratch;            /* stored values that are not floats, made at the first read */
+    char how[96], advice[256];
 };
 
+/* --- chunk by chunk, where that was built --------------------------------------------------- */
+
+#ifdef GWF_HAVE_DIRECT_CHUNKS
+static gwf_status open_chunks(gwf_slab *slab, gwf_error *err)
+{
+    return gwf_chunk_reader_open(slab->file, &slab->v, &slab->packing, &slab->chunks, err);
+}
+
+static void close_chunks(gwf_slab *slab)
+{
+    gwf_chunk_reader_close(&slab->chunks);
+}
+
+static void describe(gwf_slab *slab, int threads)
+{
+    char filters[48];
+    snprintf(slab->how, sizeof slab->how, "NetCDF-C");
+    if (!slab->chunks) return;
+    gwf_chunk_reader_set_threads(slab->chunks, threads);
+    gwf_chunk_reader_filters(slab->chunks, filters, sizeof filters);
+    snprintf(slab->how, sizeof slab->how, "chunks decoded by %d thread%s (%s)", threads,
+             threads == 1 ? "" : "s", filters);
+}
+
+static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t *count,
+                              float *values, gwf_error *err)
+{
+    return gwf_chunk_reader_read(slab->chunks, start, count, values, err);
+}
+#else
+static gwf_status open_chunks(gwf_slab *slab, gwf_error *err)
+{
+    (void)slab, (void)err;
+    return GWF_OK;
+}
+
+static void close_chunks(gwf_slab *slab)
+{
+    (void)slab;
+}
+
+static void describe(gwf_slab *slab, int threads)
+{
+    (void)threads;
+    snprintf(slab->how, sizeof slab->how, "NetCDF-C");
+}
+
+static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t *count,
+                              float *values, gwf_error *err)
+{
+    (void)start, (void)count, (void)values;
+    return gwf_fail(err, GWF_ERR_IO, "%s: no chunk reader was built", slab->file->path);
+}
+#endif
+
 /* --- opening and closing -------------------------------------------------------------------- */
+
+static gwf_status inspect(gwf_slab *slab, gwf_error *err)
+{
+    gwf_chunking chunking;
+    GWF_TRY(gwf_packing_read(slab->file, &slab->v, &slab->packing, err));
+    GWF_TRY(gwf_chunking_read(slab->file, &slab->v, &chunking, err));
+    gwf_chunking_advice(&slab->v, &chunking, slab->advice, sizeof slab->advice);
+    if (chunking.filtered) GWF_TRY(open_chunks(slab, err));
+    if (slab->chunks) return GWF_OK;
+    return gwf_chunking_tune(slab->file, &slab->v, &chunking, err);
+}
 
 gwf_status gwf_slab_open(const gwf_nc *file, const gwf_nc_variable *v, int threads, gwf_slab **slab,
                          gwf_error *err)
 {
     *slab = calloc(1, sizeof **slab);
     if (!*slab) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", file->path);
-    **slab = (gwf_slab){.file = file, .v = *v, .threads = threads > 1 ? threads : 1};
-    const gwf_status status = gwf_packing_read(file, v, &(*slab)->packing, err);
-    if (status != GWF_OK) gwf_slab_close(slab);
+    **slab = (gwf_slab){.file = file, .v = *v};
+    const gwf_status status = inspect(*slab, err);
+    if (status == GWF_OK)
+        gwf_slab_set_threads(*slab, threads);
+    else
+        gwf_slab_close(slab);
     return status;
 }
 
 void gwf_slab_close(gwf_slab **slab)
 {
     if (!*slab) return;
+    close_chunks(*slab);
     free((*slab)->scratch);
     free(*slab);
     *slab = NULL;
 }
 
+static int cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+void gwf_slab_set_threads(gwf_slab *slab, int threads)
+{
+    const int wanted = threads > 0 ? threads : cores();
+    describe(slab, wanted < MOST_THREADS ? wanted : MOST_THREADS);
+}
+
 const char *gwf_slab_how(const gwf_slab *slab)
 {
-    (void)slab;
-    return "NetCDF-C";
+    return slab->how;
+}
+
+const char *gwf_slab_advice(const gwf_slab *slab)
+{
+    return slab->advice;
 }
 
 /* --- through NetCDF-C ----------------------------------------------------------------------- */
@@ -62,6 +150,7 @@ static gwf_status get(gwf_slab *slab, const size_t *start, const size_t *count, 
                       gwf_error *err)
 {
     const size_t scalar = 0, one = 1;
+    gwf_nc_keep_quiet();
     const int rc = GWF_NC(nc_get_vara(slab->file->id, slab->v.id, slab->v.rank ? start : &scalar,
                                       slab->v.rank ? count : &one, stored));
     if (rc == NC_NOERR) return GWF_OK;
@@ -150,5 +239,6 @@ gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *coun
     size_t n = 0;
     GWF_TRY(check_request(slab, start, count, &n, err));
     if (n == 0) return GWF_OK;
-    return read_plainly(slab, start, count, n, values, err);
+    return slab->chunks ? read_chunks(slab, start, count, values, err)
+                        : read_plainly(slab, start, count, n, values, err);
 }
