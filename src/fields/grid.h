@@ -11,7 +11,7 @@ typedef struct gwf_grid {
     const double *lat; /* nlat, degrees north; rising or falling; borrowed, as all below */
     const double *lon; /* nlon, degrees east, rising (modulo 360), any origin, one round at most */
     /* Edges of the cells, or NULL: midway between the points, the outermost ones as far outside as
-     * inside but not beyond the poles; a row that comes within one spacing of a pole ends there. */
+     * inside; a row that so comes within 0.4 spacings of a pole, or beyond it, ends at the pole. */
     const double *lat_edges; /* nlat + 1, in the order of lat */
     const double *lon_edges; /* nlon + 1, rising, around lon */
     /* Edges at the running sums of the Gaussian weights in sine of latitude (lat_edges NULL): the
