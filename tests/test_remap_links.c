@@ -7,7 +7,7 @@
 
 #include "fields/remap.h"
 #include "grid_case.h"
-#include "weights_case.h"
+#include "io/nc.h"
 
 enum { LINKS = 5 };
 
@@ -185,24 +185,53 @@ static void mean_at_the_pole(void)
     gwf_remap_free(&remap);
 }
 
-static void from_a_file(void)
+/* --- against CDO (golden/make_remap.sh): a random field from 12 x 7 to 16 x 8 Gaussian cells -- */
+
+/* Its conservative weights end at great circles, not at parallels: they are only applied here. */
+
+static void read_golden(const char *name, size_t n, float *values)
+{
+    gwf_error err = {0};
+    gwf_nc file;
+    gwf_nc_variable v;
+    CHECK_OK(gwf_nc_open(test_data(name), &file, &err), err);
+    CU_ASSERT_TRUE_FATAL(gwf_nc_variable_find(&file, "x", &v));
+    CHECK_OK(gwf_nc_get_float(&file, &v, n, values, &err), err);
+    CHECK_OK(gwf_nc_close(&file, &err), err);
+}
+
+static void check_golden(gwf_remap *remap, const char *name)
+{
+    float x[84], y[128], truth[128];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(remap);
+    read_golden("golden/remap_random.nc", 84, x);
+    read_golden(name, 128, truth);
+    gwf_remap_apply(remap, x, y, 1);
+    for (int i = 0; i < 128; i++) CHECK_AT_MOST(fabs((double)y[i] - (double)truth[i]), 1e-6);
+    gwf_remap_free(&remap);
+}
+
+static void as_cdo(void)
 {
     gwf_error err = {0};
     gwf_weights w;
     gwf_remap *remap = NULL;
-    weights_case c = weights_good();
-    const double at[2] = {0, 80}, from_lat[2] = {-45, 45}, from_lon[2] = {90, 270};
-    const char *path = test_scratch("weights.nc");
-    c.destination_lon[1] = 0;
-    weights_write(path, &c, true);
-    CHECK_OK(gwf_weights_read(path, &w, &err), err);
-    const gwf_grid from = {2, 2, from_lat, from_lon, NULL, NULL, false};
-    const gwf_grid two = {2, 1, at, at, NULL, NULL, false};
-    CHECK_FAILS(gwf_remap_create_weights(&w, &from, &two, 1, &remap, &err), GWF_ERR_DATA, err,
-                "1 longitudes");
-    CHECK_FAILS(gwf_remap_create_weights(&w, &from, &from, 1, &remap, &err), GWF_ERR_MISMATCH, err,
-                "destination grid: 2 x 2 = 4 cells, the weights have 2");
+    gwf_grid from = case_regular(7, 90, -30, 12, -180, 30), gauss = case_gaussian(8, 16);
+    for (int i = 0; i < 4; i++) { /* north to south, as CDO has it */
+        const double lat = gauss.lat[i];
+        ((double *)gauss.lat)[i] = gauss.lat[7 - i];
+        ((double *)gauss.lat)[7 - i] = lat;
+    }
+    CHECK_OK(gwf_weights_read(test_data("golden/remap_weights.nc"), &w, &err), err);
+    CHECK_OK(gwf_remap_create_weights(&w, &from, &gauss, 2, &remap, &err), err);
+    check_golden(remap, "golden/remap_conservative.nc");
+    CHECK_FAILS(gwf_remap_create_weights(&w, &gauss, &gauss, 1, &remap, &err), GWF_ERR_MISMATCH,
+                err, "source grid: 8 x 16 = 128 cells, the weights have 84");
     gwf_weights_free(&w);
+    CHECK_OK(gwf_remap_create(GWF_REMAP_BILINEAR, &from, &gauss, 1, &remap, &err), err);
+    check_golden(remap, "golden/remap_bilinear.nc");
+    case_free(&from);
+    case_free(&gauss);
 }
 
 int main(void)
@@ -212,7 +241,7 @@ int main(void)
         {"what is refused", refusals},
         {"wind along great circles", wind_along_great_circles},
         {"mean at the pole", mean_at_the_pole},
-        {"from a file", from_a_file},
+        {"as CDO does it", as_cdo},
     };
     return test_run("remap_links", tests, sizeof tests / sizeof *tests);
 }
