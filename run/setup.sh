@@ -9,6 +9,8 @@ packages=(
     build-essential cmake ninja-build pkg-config
     # the library: NetCDF files, PyTorch's zip container, SHA-256, oneDNN's convolutions
     libnetcdf-dev libzip-dev libssl-dev libdnnl-dev
+    # the command's YAML files of options
+    libcyaml-dev
     # ranks
     libopenmpi-dev openmpi-bin
     # gwflux plot: ECMWF's Magics and a font for its texts

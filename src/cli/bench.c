@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
 
 typedef struct arguments {
     const char *model;
     int steps, lat, lon;
+    config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -17,6 +19,8 @@ static const gwf_option_row rows[] = {
     {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL, "maps to time, after two more"},
     {"lat", 0, GWF_OPTION_INT, AT(lat), "0", 0, 65536, NULL, "rows; 0: the training grid's"},
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
+    {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
+     "YAML file with any of these options; those given here go first"},
 };
 
 static gwf_option_table table(void *target)
@@ -133,6 +137,7 @@ static int run(int argc, char **argv)
     const int code = report(status, &err);
     gwf_free(&engine);
     gwf_options_free(&options);
+    config_free(&a.file);
     return code;
 }
 

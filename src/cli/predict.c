@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/progress.h"
 #include "cli/series.h"
 #include "cli/stream.h"
@@ -16,6 +17,7 @@ typedef struct arguments {
     const char *model, *output, *steps, *time_units;
     gwf_option_list inputs;
     int normalised, overwrite;
+    config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -32,6 +34,8 @@ static const gwf_option_row rows[] = {
     {"normalised", 0, GWF_OPTION_FLAG, AT(normalised), "", 0, 0, NULL,
      "also write the network's own output as prediction(time, odim, lat, lon)"},
     {"overwrite", 0, GWF_OPTION_FLAG, AT(overwrite), "", 0, 0, NULL, "replace an existing output"},
+    {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
+     "YAML file with any of these options (configs/predict.yaml); those given here go first"},
 };
 
 static gwf_option_table table(void *target)
@@ -243,9 +247,11 @@ static int run(int argc, char **argv)
     if (a.inputs.items && options)
         status = args_parse(&command_predict, argc, argv, &a, options, &err);
     args_history(argc, argv, history, sizeof history);
+    config_history(&a.file, history, sizeof history);
     const int code = status == GWF_OK ? predict(&a, options, history) : report(status, &err);
     gwf_options_free(&options);
     free(a.inputs.items);
+    config_free(&a.file);
     return code;
 }
 
