@@ -13,14 +13,18 @@ packages=(
     libhdf5-dev libdeflate-dev
     # units of physical fields
     libudunits2-dev
+    # the command's YAML files of options
+    libcyaml-dev
     # ranks
     libopenmpi-dev openmpi-bin
     # gwflux plot: ECMWF's Magics and a font for its texts
     libmagics++-dev libmagplus3v5 fonts-dejavu-core
     # tests: CUnit; ncdump and ncgen; pictures are read back
     libcunit1-dev netcdf-bin libpng-dev
-    # checks: libFuzzer, the format of the sources
-    clang libclang-rt-14-dev clang-format
+    # tests of run/slurm/: a Slurm of their own on this host
+    slurm-wlm slurmctld slurmd slurm-client munge
+    # checks: libFuzzer, the format of the sources, the scripts
+    clang libclang-rt-14-dev clang-format shellcheck
 )
 
 missing_packages() {

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/config.h"
+
 static bool is_positional(const gwf_option_row *row)
 {
     return isupper((unsigned char)row->name[0]);
@@ -89,6 +91,19 @@ static gwf_status check_required(const parser *p, gwf_error *err)
     return GWF_OK;
 }
 
+/* The file of options, if the command has one and it was given. What came before goes first. */
+static gwf_status take_config(parser *p, gwf_error *err)
+{
+    const gwf_option_table *own = &p->tables[0];
+    for (int i = 0; i < own->count; i++) {
+        if (own->rows[i].kind != GWF_OPTION_CONFIG || !(p->given[0] & 1UL << i)) continue;
+        config *file = (void *)((char *)own->target + own->rows[i].offset);
+        GWF_TRY(config_read(file, p->tables, p->n_tables, err));
+        GWF_TRY(config_apply(file, p->tables, p->n_tables, p->given, err));
+    }
+    return GWF_OK;
+}
+
 gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf_options *engine,
                       gwf_error *err)
 {
@@ -106,6 +121,7 @@ gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf
                             argv[i]);
         GWF_TRY(take(&p, 0, row, argv[i], err));
     }
+    GWF_TRY(take_config(&p, err));
     return check_required(&p, err);
 }
 
@@ -121,6 +137,7 @@ static void help_row(const gwf_option_row *row)
                  row->kind == GWF_OPTION_FLAG     ? ""
                  : row->kind == GWF_OPTION_INT    ? " N"
                  : row->kind == GWF_OPTION_CHOICE ? " WORD"
+                 : row->kind == GWF_OPTION_CONFIG ? " FILE"
                                                   : " TEXT");
     printf("  %-22s %s", left, row->help);
     if (row->kind == GWF_OPTION_CHOICE) printf(" (%s)", words);

@@ -14,8 +14,11 @@ typedef struct command {
 } command;
 
 /* Fill the target of c's table (and engine, may be NULL) from argv[1..]: "--name value",
- * "--name=value", "-n value"; everything else is a positional argument, in table order. List items
- * point into argv. ARGUMENT names what is wrong, also a row without default that was not given. */
+ * "--name=value", "-n value"; everything else is a positional argument, in table order; then what
+ * only the file of a CONFIG row says (cli/config.h). Values point into argv or into that row's
+ * `config`, which the caller frees with the target; with such a row the arrays of list items come
+ * from malloc(), as they may be replaced by longer ones. ARGUMENT names what is wrong, also a row
+ * without default that was given nowhere. */
 gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf_options *engine,
                       gwf_error *err);
 

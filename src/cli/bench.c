@@ -4,12 +4,14 @@
 
 #include "cli/commands.h"
 #include "cli/world.h"
+#include "cli/config.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
 
 typedef struct arguments {
     const char *model, *tiles;
     int steps, lat, lon;
+    config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -20,6 +22,8 @@ static const gwf_option_row rows[] = {
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
     {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "auto", 0, 0, NULL,
      "how several ranks (mpirun) cut the map: auto or ROWSxCOLUMNS"},
+    {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
+     "YAML file with any of these options; those given here go first"},
 };
 
 static gwf_option_table table(void *target)
@@ -181,6 +185,7 @@ static int run(int argc, char **argv)
     gwf_free(&engine);
     gwf_options_free(&options);
     world_end(&w);
+    config_free(&a.file);
     return code;
 }
 

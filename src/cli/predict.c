@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/world.h"
@@ -15,6 +16,7 @@ typedef struct arguments {
     const char *model, *output, *steps, *time_units, *tiles, *writer;
     gwf_option_list inputs;
     int normalised, overwrite, resume, ranks_per_map;
+    config file;
 } arguments;
 
 static const char *const writer_words[] = {"auto", "all", "root", NULL};
@@ -42,6 +44,8 @@ static const gwf_option_row rows[] = {
      "ranks that share a map; 0: as many as tiles says, with auto all of them"},
     {"writer", 0, GWF_OPTION_CHOICE, AT(writer), "auto", 0, 0, writer_words,
      "which ranks write the file; auto: all where NetCDF-C can, else the first"},
+    {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
+     "YAML file with any of these options (configs/predict.yaml); those given here go first"},
 };
 
 static gwf_option_table table(void *target)
@@ -413,10 +417,12 @@ static int run(int argc, char **argv)
     if (a.inputs.items && options)
         status = args_parse(&command_predict, argc, argv, &a, options, &err);
     args_history(argc, argv, history, sizeof history);
+    config_history(&a.file, history, sizeof history);
     const int code =
         status == GWF_OK ? predict(&a, options, history) : world_report(&nobody, status, &err);
     gwf_options_free(&options);
     free(a.inputs.items);
+    config_free(&a.file);
     return code;
 }
 

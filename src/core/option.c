@@ -53,6 +53,7 @@ gwf_status gwf_option_set(const gwf_option_table *table, const gwf_option_row *r
     void *place = (char *)table->target + row->offset;
     switch (row->kind) {
     case GWF_OPTION_TEXT:
+    case GWF_OPTION_CONFIG:
         *(const char **)place = value;
         break;
     case GWF_OPTION_LIST: {
