@@ -65,7 +65,7 @@ static void write_step(ring *r, size_t step)
     gwf_status status = series_check(r->s->input, r->s->first + step, "flux", &engine->model.out,
                                      at->flux, at->time, &err);
     if (status == GWF_OK)
-        status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
+        status = gwf_flux_file_write(r->s->file, step, at->time, at->flux, at->flux + half,
                                      r->s->normalised ? at->prediction : NULL, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.writing += gwf_now() - start;
