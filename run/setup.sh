@@ -15,8 +15,8 @@ packages=(
     libudunits2-dev
     # the command's YAML files of options
     libcyaml-dev
-    # ranks
-    libopenmpi-dev openmpi-bin
+    # ranks, and their NetCDF
+    libopenmpi-dev openmpi-bin libnetcdf-mpi-dev
     # gwflux plot: ECMWF's Magics and a font for its texts
     libmagics++-dev libmagplus3v5 fonts-dejavu-core
     # tests: CUnit; ncdump and ncgen; pictures are read back

@@ -51,6 +51,8 @@ typedef struct job {
     size_t stop_after; /* with `stoppable`: so many steps are computed */
     bool stoppable;
     volatile sig_atomic_t stop;
+    size_t limit_after; /* not 0: when so many steps are computed, files have this limit */
+    rlim_t limit;
 } job;
 
 /* A feature of this step has this value; 0: none. */
@@ -125,6 +127,17 @@ static void create_output(job *j)
     CHECK_OK(gwf_flux_file_create(j->output, &layout, &j->file, &err), err);
 }
 
+/* Stands for a full disk: no file may grow beyond `bytes`. Returns the limit that was there. */
+static struct rlimit limit_files(rlim_t bytes)
+{
+    struct rlimit before = {0}, now;
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
+    now = (struct rlimit){bytes, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &now), 0);
+    return before;
+}
+
 /* Called by the computing thread: done counts up by one. */
 static void count_progress(void *user, size_t done, size_t steps)
 {
@@ -132,6 +145,7 @@ static void count_progress(void *user, size_t done, size_t steps)
     if (steps != j->steps || (done <= j->steps && done != j->progress + 1)) j->wrong_progress++;
     j->progress = done;
     if (j->stoppable && done == j->stop_after) j->stop = 1;
+    if (j->limit_after && done == j->limit_after) limit_files(j->limit);
 }
 
 static gwf_status run(job *j, gwf_error *err)
@@ -165,13 +179,21 @@ static void close_job(job *j)
 
 /* --- what was written ----------------------------------------------------------------------- */
 
-static size_t length_of(int file, const char *name)
+/* Steps that have a time. */
+static size_t finished_steps(int file)
 {
-    int dim = 0;
-    size_t n = 0;
-    CU_ASSERT_EQUAL(nc_inq_dimid(file, name, &dim), NC_NOERR);
+    int dim = 0, id = 0;
+    size_t n = 0, finished = 0;
+    double fill = 0, time = 0;
+    CU_ASSERT_EQUAL(nc_inq_dimid(file, "time", &dim), NC_NOERR);
     CU_ASSERT_EQUAL(nc_inq_dimlen(file, dim, &n), NC_NOERR);
-    return n;
+    CU_ASSERT_EQUAL(nc_inq_varid(file, "time", &id), NC_NOERR);
+    CU_ASSERT_EQUAL(nc_inq_var_fill(file, id, NULL, &fill), NC_NOERR);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(nc_get_var1_double(file, id, &i, &time), NC_NOERR);
+        finished += time != fill;
+    }
+    return finished;
 }
 
 static void check_variable(int file, const char *name, size_t step, size_t channels,
@@ -215,7 +237,7 @@ static void check_file(const job *j, const char *path, size_t steps)
 {
     int file = 0;
     CU_ASSERT_EQUAL_FATAL(nc_open(path, NC_NOWRITE, &file), NC_NOERR);
-    CU_ASSERT_EQUAL(length_of(file, "time"), steps);
+    CU_ASSERT_EQUAL(finished_steps(file), steps);
     for (size_t i = 0; i < steps; i++) check_step(j, file, i, j->first + i);
     nc_close(file);
 }
@@ -402,19 +424,8 @@ static void test_inputs_that_vanish(void)
 
 /* --- steps that cannot be written ----------------------------------------------------------- */
 
-/* Stands for a full disk: no file may grow beyond `bytes`. Returns the limit that was there. */
-static struct rlimit limit_files(rlim_t bytes)
-{
-    struct rlimit before = {0}, now;
-    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
-    now = (struct rlimit){bytes, before.rlim_max};
-    signal(SIGXFSZ, SIG_IGN);
-    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &now), 0);
-    return before;
-}
-
-/* Room for `room` bytes beyond what the new file has. Returns the steps that were written. */
-static size_t fail_writing(size_t steps, rlim_t room, bool normalised, fault bad)
+/* No room any more when `after` steps are computed. Returns the steps that were written. */
+static size_t fail_writing(size_t steps, size_t after, bool normalised, fault bad)
 {
     job j;
     gwf_error err;
@@ -422,7 +433,9 @@ static size_t fail_writing(size_t steps, rlim_t room, bool normalised, fault bad
     open_job(&j, (const size_t[FILES]){steps}, 0, normalised, bad);
     create_output(&j);
     CU_ASSERT_EQUAL(stat(j.part, &info), 0);
-    const struct rlimit before = limit_files((rlim_t)info.st_size + room);
+    j.limit_after = after;
+    j.limit = (rlim_t)info.st_size - 1;
+    const struct rlimit before = limit_files(after ? RLIM_INFINITY : j.limit);
     const gwf_status status = run(&j, &err);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
     if (status != GWF_ERR_DISK) fprintf(stderr, "\n  status %d: %s\n", status, err.text);
@@ -435,18 +448,12 @@ static size_t fail_writing(size_t steps, rlim_t room, bool normalised, fault bad
     return written;
 }
 
-enum {
-    STEP = OUTPUTS * MAP * (int)sizeof(float),
-    RESERVE = 256 * 1024 /* what flux_file.c asks for beyond a step */
-};
-
 static void test_no_room(void)
 {
     for (int normalised = 0; normalised < 2; normalised++) {
-        const rlim_t step = STEP * (rlim_t)(1 + normalised);
         for (int i = 0; i < SOME; i++)
             CU_ASSERT_EQUAL(fail_writing(some_steps[i], 0, normalised, none), 0);
-        const size_t middle = fail_writing(12, RESERVE + 6 * step, normalised, none);
+        const size_t middle = fail_writing(12, 6, normalised, none);
         CU_ASSERT_TRUE(middle > 1 && middle < 11);
     }
 }

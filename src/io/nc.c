@@ -1,6 +1,7 @@
 #include "io/nc_internal.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,18 @@ gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
     return give_up(file, status);
 }
 
+gwf_status gwf_nc_open_write(const char *path, const gwf_comm *comm, gwf_nc *file, gwf_error *err)
+{
+    GWF_TRY(take_path(file, path, err));
+    keep_quiet();
+    const int rc = GWF_NC(comm ? gwf_nc_parallel_open(path, comm, &file->id)
+                               : nc_open(path, NC_WRITE, &file->id));
+    if (rc == NC_NOERR) return GWF_OK;
+    file->id = -1;
+    return give_up(file,
+                   gwf_nc_fail(file, NULL, "cannot be opened for writing", rc, GWF_ERR_IO, err));
+}
+
 gwf_status gwf_nc_close(gwf_nc *file, gwf_error *err)
 {
     gwf_status status = GWF_OK;
@@ -154,6 +167,34 @@ nc_type gwf_nc_type_of(const gwf_nc *file, const gwf_nc_variable *v)
 {
     nc_type type = NC_NAT;
     return nc_inq_vartype(file->id, v->id, &type) == NC_NOERR ? type : NC_NAT;
+}
+
+double gwf_nc_raw_number(nc_type type, const void *value)
+{
+    switch (type) {
+    case NC_BYTE:
+        return *(const signed char *)value;
+    case NC_UBYTE:
+        return *(const unsigned char *)value;
+    case NC_SHORT:
+        return *(const short *)value;
+    case NC_USHORT:
+        return *(const unsigned short *)value;
+    case NC_INT:
+        return *(const int *)value;
+    case NC_UINT:
+        return *(const unsigned *)value;
+    case NC_INT64:
+        return (double)*(const long long *)value;
+    case NC_UINT64:
+        return (double)*(const unsigned long long *)value;
+    case NC_FLOAT:
+        return (double)*(const float *)value;
+    case NC_DOUBLE:
+        return *(const double *)value;
+    default:
+        return NAN;
+    }
 }
 
 gwf_status gwf_nc_variable_count(const gwf_nc *file, int *count, gwf_error *err)

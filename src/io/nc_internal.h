@@ -6,6 +6,7 @@
 #include <netcdf.h>
 
 #include "io/nc.h"
+#include "parallel/comm.h"
 
 /* A NetCDF call. HDF5 reports a full disk as a plain "HDF error"; only errno tells, so it must not
  * be an old one. */
@@ -16,6 +17,21 @@
  * right after the NetCDF call. */
 gwf_status gwf_nc_fail(const gwf_nc *file, const char *variable, const char *what, int rc,
                        gwf_status otherwise, gwf_error *err);
+
+/* An existing NetCDF-4 file, for writing values into what is there. comm: all its ranks, each for
+ * itself from here to gwf_nc_close(), which are both collective; NULL: this process alone. IO. */
+gwf_status gwf_nc_open_write(const char *path, const gwf_comm *comm, gwf_nc *file, gwf_error *err);
+
+/* Can many ranks write one file (NetCDF-C was built for it)? The opening itself, with NetCDF-C's
+ * code. Writing is independent. */
+bool gwf_nc_has_parallel(void);
+int gwf_nc_parallel_open(const char *path, const gwf_comm *comm, int *id);
+
+/* Values of this variable go to the file at once and as they are, not by way of a chunk cache. */
+int gwf_nc_write_through(const gwf_nc *file, int variable);
+
+/* A value of any numeric type as NetCDF-C gives it raw; NaN for other types. */
+double gwf_nc_raw_number(nc_type type, const void *value);
 
 /* Refuse addresses: NetCDF-C would try to fetch them. NOT_FOUND. */
 gwf_status gwf_nc_check_local(const char *path, gwf_error *err);

@@ -1,4 +1,5 @@
-/* What the files of parallel/ share: MPI's own words. No other room sees them. */
+/* What the files of parallel/ share: MPI's own words. Of the other rooms only io/nc_parallel.c sees
+ * them, since NetCDF-C asks for an MPI communicator. */
 #ifndef GWF_PARALLEL_COMM_INTERNAL_H
 #define GWF_PARALLEL_COMM_INTERNAL_H
 

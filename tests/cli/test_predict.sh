@@ -144,7 +144,7 @@ windset long.nc --steps 60 --idim 369 --no-output
 "$gwflux" predict -m unet.nc -i long.nc -o stopped.nc > out 2> err &
 run=$!
 for _ in $(seq 100); do # until the first steps are there
-    [ "$(stat -c %s stopped.nc.part 2> /dev/null || echo 0)" -gt 20000000 ] && break
+    [ "$(stat -c %b stopped.nc.part 2> /dev/null || echo 0)" -gt 40000 ] && break # 20 MB of blocks
     sleep 0.05
 done
 kill -TERM "$run"
