@@ -43,7 +43,9 @@ typedef struct job {
     char inputs[FILES][PATH], output[PATH], part[PATH + 8];
     gwf_engine *engine;
     series input;
-    gwf_flux_file *file;
+    gwf_comm *alone;
+    sink out;
+    size_t *pending;
     size_t first, steps;
     bool normalised;
     stream_times times;
@@ -93,6 +95,7 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", "ref"), GWF_OK);
     CU_ASSERT_EQUAL_FATAL(gwf_create(model_path, options, &j->engine), GWF_OK);
     gwf_options_free(&options);
+    CHECK_OK(gwf_comm_alone(&j->alone, &err), err);
     CHECK_OK(series_create(list, count, &j->engine->model, NULL, &j->input, &err), err);
 }
 
@@ -123,8 +126,15 @@ static void create_output(job *j)
                                     .flux_kind = "rho_uw",
                                     .time_of = time_of,
                                     .prediction_channels = j->normalised ? OUTPUTS : 0,
-                                    .overwrite = true};
-    CHECK_OK(gwf_flux_file_create(j->output, &layout, &j->file, &err), err);
+                                    .overwrite = true,
+                                    .comm = j->alone};
+    unsigned char done[64];
+    bool complete = true;
+    CU_ASSERT_TRUE_FATAL(j->steps <= sizeof done);
+    CHECK_OK(sink_open(&j->out, j->output, &layout, false, done, &complete, &err), err);
+    CU_ASSERT_FALSE(complete);
+    j->pending = malloc(j->steps * sizeof *j->pending);
+    for (size_t i = 0; i < j->steps; i++) j->pending[i] = i;
 }
 
 /* Stands for a full disk: no file may grow beyond `bytes`. Returns the limit that was there. */
@@ -139,10 +149,10 @@ static struct rlimit limit_files(rlim_t bytes)
 }
 
 /* Called by the computing thread: done counts up by one. */
-static void count_progress(void *user, size_t done, size_t steps)
+static void count_progress(void *user, size_t done)
 {
     job *j = user;
-    if (steps != j->steps || (done <= j->steps && done != j->progress + 1)) j->wrong_progress++;
+    if (done <= j->steps && done != j->progress + 1) j->wrong_progress++;
     j->progress = done;
     if (j->stoppable && done == j->stop_after) j->stop = 1;
     if (j->limit_after && done == j->limit_after) limit_files(j->limit);
@@ -150,11 +160,14 @@ static void count_progress(void *user, size_t done, size_t steps)
 
 static gwf_status run(job *j, gwf_error *err)
 {
+    gwf_queue *queue = NULL;
+    CHECK_OK(gwf_queue_create(j->alone, j->steps, &queue, err), *err);
     const stream s = {.engine = j->engine,
                       .input = &j->input,
-                      .file = j->file,
+                      .output = &j->out,
+                      .queue = queue,
+                      .pending = j->pending,
                       .first = j->first,
-                      .steps = j->steps,
                       .normalised = j->normalised,
                       .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,
@@ -163,14 +176,18 @@ static gwf_status run(job *j, gwf_error *err)
     alarm(STUCK);
     const gwf_status status = stream_run(&s, &j->times, err);
     alarm(0);
+    gwf_queue_free(&queue);
     CU_ASSERT_EQUAL(j->wrong_progress, 0);
-    CU_ASSERT_TRUE(j->progress >= j->times.written);
+    CU_ASSERT_TRUE(j->progress >= j->times.steps);
     return status;
 }
 
 static void close_job(job *j)
 {
-    gwf_flux_file_abandon(&j->file);
+    size_t kept;
+    sink_abandon(&j->out, &kept);
+    free(j->pending);
+    gwf_comm_free(&j->alone);
     series_free(&j->input);
     gwf_free(&j->engine);
     unlink(j->output);
@@ -245,8 +262,10 @@ static void check_file(const job *j, const char *path, size_t steps)
 /* After a failure: so many steps are in PATH.part and right, nothing bears the final name. */
 static void check_kept(job *j, size_t steps)
 {
-    CU_ASSERT_EQUAL(j->times.written, steps);
-    CU_ASSERT_EQUAL(gwf_flux_file_abandon(&j->file), steps);
+    CU_ASSERT_EQUAL(j->times.steps, steps);
+    size_t kept = 0;
+    sink_abandon(&j->out, &kept);
+    CU_ASSERT_EQUAL(kept, steps);
     CU_ASSERT_NOT_EQUAL(access(j->output, F_OK), 0);
     if (steps)
         check_file(j, j->part, steps);
@@ -265,9 +284,9 @@ static void succeed(const size_t lengths[FILES], size_t first, bool normalised)
     open_job(&j, lengths, first, normalised, none);
     create_output(&j);
     CHECK_OK(run(&j, &err), err);
-    CU_ASSERT_EQUAL(j.times.written, j.steps);
+    CU_ASSERT_EQUAL(j.times.steps, j.steps);
     CU_ASSERT_EQUAL(j.progress, j.steps);
-    CHECK_OK(gwf_flux_file_finish(&j.file, &err), err);
+    CHECK_OK(sink_finish(&j.out, &err), err);
     CU_ASSERT_NOT_EQUAL(access(j.part, F_OK), 0);
     check_file(&j, j.output, j.steps);
     close_job(&j);
@@ -339,7 +358,7 @@ static void test_stopped(void)
         j.stoppable = true;
         j.stop_after = after;
         j.stop = after == 0;
-        CHECK_FAILS(run(&j, &err), GWF_ERR_STOPPED, err, "stopped after ");
+        CHECK_FAILS(run(&j, &err), GWF_ERR_STOPPED, err, "stopped on request");
         check_kept(&j, after);
         close_job(&j);
     }
@@ -355,7 +374,7 @@ static void test_stopped_at_the_end(void)
     j.stoppable = true;
     j.stop_after = 4;
     CHECK_OK(run(&j, &err), err);
-    CU_ASSERT_EQUAL(j.times.written, 4);
+    CU_ASSERT_EQUAL(j.times.steps, 4);
     close_job(&j);
 }
 
@@ -441,7 +460,7 @@ static size_t fail_writing(size_t steps, size_t after, bool normalised, fault ba
     if (status != GWF_ERR_DISK) fprintf(stderr, "\n  status %d: %s\n", status, err.text);
     CU_ASSERT_EQUAL(status, GWF_ERR_DISK);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "out.nc"));
-    const size_t written = j.times.written;
+    const size_t written = j.times.steps;
     CU_ASSERT_TRUE(written < steps);
     check_kept(&j, written);
     close_job(&j);
@@ -474,7 +493,7 @@ static void test_output_that_vanishes(void)
         create_output(&j);
         unlink(j.part);
         CHECK_FAILS(run(&j, &err), GWF_ERR_IO, err, "out.nc.part: is gone");
-        CU_ASSERT_EQUAL(j.times.written, 0);
+        CU_ASSERT_EQUAL(j.times.steps, 0);
         close_job(&j);
     }
 }

@@ -118,7 +118,7 @@ typedef struct job {
     world w;
     gwf_engine *engine;
     series input; /* leaders */
-    output out;   /* leaders */
+    sink out;     /* leaders */
     size_t first, steps;
     size_t *pending, n_pending; /* steps still to be done */
     double *times;
@@ -201,7 +201,7 @@ static gwf_status open_output(const arguments *a, const char *history, job *j,
         .comm = j->w.leaders,
         .writer = writer_of(a),
     };
-    return output_open(&j->out, a->output, &layout, a->resume, j->done, &j->complete, err);
+    return sink_open(&j->out, a->output, &layout, a->resume, j->done, &j->complete, err);
 }
 
 static gwf_status prepare_output(const arguments *a, const char *history, job *j, gwf_error *err)
@@ -260,7 +260,7 @@ static gwf_status print_summary(const arguments *a, const job *j, const stream_t
 static void keep_finished(const arguments *a, job *j, gwf_error *err)
 {
     size_t kept = 0;
-    output_abandon(&j->out, &kept);
+    sink_abandon(&j->out, &kept);
     if (!kept) return;
     const size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used,
@@ -293,7 +293,7 @@ static gwf_status lead(const arguments *a, job *j, gwf_error *err)
     gwf_engine_dismiss(j->engine, NULL);
     gwf_queue_free(&queue);
     if (status == GWF_OK)
-        status = output_finish(&j->out, err);
+        status = sink_finish(&j->out, err);
     else
         keep_finished(a, j, err);
     return status == GWF_OK ? print_summary(a, j, &times, err) : status;

@@ -23,7 +23,8 @@ typedef struct ring {
     const stream *s;
     slot slots[SLOTS];
     size_t read, computed, written, end;
-    bool stop; /* writing failed: nothing further makes sense */
+    size_t given; /* rank 0: numbers that all ranks have got */
+    bool stop;    /* writing failed: nothing further makes sense */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -59,10 +60,12 @@ static void read_step(ring *r, size_t turn, size_t step)
         series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.reading += gwf_now() - start;
-    if (status == GWF_OK)
+    if (status == GWF_OK) {
         r->read = turn + 1;
-    else
+        r->given = gwf_queue_given(r->s->queue);
+    } else {
         fail_turn(r, turn, status, &err);
+    }
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->mutex);
 }
@@ -72,8 +75,8 @@ static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
     gwf_engine_fluxes(s->engine, at->prediction, at->flux);
     GWF_TRY(series_check(s->input, s->first + at->step, "flux", &s->engine->model.out, at->flux,
                          at->time, err));
-    return output_put(s->output, at->step, at->time, at->flux,
-                      s->normalised ? at->prediction : NULL, err);
+    return sink_put(s->output, at->step, at->time, at->flux, s->normalised ? at->prediction : NULL,
+                    err);
 }
 
 static void write_step(ring *r, size_t turn)
@@ -124,7 +127,7 @@ static void serve(ring *r, bool *all_left)
 {
     gwf_error err = {0};
     size_t others = 0;
-    gwf_status status = output_serve(r->s->output, &others, &err);
+    gwf_status status = sink_serve(r->s->output, &others, &err);
     if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
     if (status == GWF_OK) return;
     pthread_mutex_lock(&r->mutex);
@@ -148,12 +151,6 @@ static void take_turn(ring *r, size_t turn)
         wait_for_change(r);
         pthread_mutex_unlock(&r->mutex);
     }
-}
-
-static void show_progress(const ring *r)
-{
-    const size_t given = gwf_queue_given(r->s->queue), mine = r->read - r->written;
-    if (r->s->progress) r->s->progress(r->s->user, given > mine ? given - mine : 0);
 }
 
 /* Under the mutex: no turn after those that are computed. */
@@ -182,10 +179,7 @@ static void work_on_files(ring *r)
         pthread_mutex_unlock(&r->mutex);
         if (failed) gwf_queue_stop(r->s->queue, NULL);
         if (what == END) return;
-        if (what == WRITE) {
-            write_step(r, to_write);
-            show_progress(r);
-        }
+        if (what == WRITE) write_step(r, to_write);
         if (what == READ) take_turn(r, to_read);
     }
 }
@@ -206,7 +200,6 @@ static void leave(ring *r)
     if (gwf_comm_rank(r->s->output->leaders) != 0) return;
     while (!all_left) {
         serve(r, &all_left);
-        show_progress(r);
         if (!all_left) nanosleep(&nap, NULL);
     }
     serve(r, &all_left); /* what was sent before the last one left */
@@ -237,8 +230,11 @@ static void compute_step(ring *r, size_t turn)
         r->computed = turn + 1;
     else
         fail_turn(r, turn, status, &err);
+    const size_t ahead = r->read - r->computed;
+    const size_t done = r->given > ahead ? r->given - ahead : 0;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->mutex);
+    if (r->s->progress) r->s->progress(r->s->user, done);
 }
 
 static void *compute_thread(void *argument)

@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-#include "cli/output.h"
+#include "cli/sink.h"
 #include "cli/series.h"
 #include "coupling/engine.h"
 #include "parallel/queue.h"
@@ -17,14 +17,15 @@
 typedef struct stream {
     gwf_engine *engine; /* planned for the series' grid; all pointers are borrowed */
     series *input;
-    output *output;
+    sink *output;
     gwf_queue *queue;      /* hands out numbers n ... */
     const size_t *pending; /* ... of steps pending[n] of the output, first + pending[n] of input */
     size_t first;
     bool normalised; /* the output takes `prediction` too */
     const volatile sig_atomic_t
         *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */
-    /* After every step handed on; done: of all ranks, about. */
+    /* After every step computed here, from the computing thread; done: steps that are, on rank 0
+     * those of all ranks (what others have in hand counts). */
     void (*progress)(void *user, size_t done);
     void *user;
 } stream;

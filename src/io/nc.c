@@ -137,7 +137,7 @@ gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
 gwf_status gwf_nc_open_write(const char *path, const gwf_comm *comm, gwf_nc *file, gwf_error *err)
 {
     GWF_TRY(take_path(file, path, err));
-    keep_quiet();
+    gwf_nc_keep_quiet();
     const int rc = GWF_NC(comm ? gwf_nc_parallel_open(path, comm, &file->id)
                                : nc_open(path, NC_WRITE, &file->id));
     if (rc == NC_NOERR) return GWF_OK;

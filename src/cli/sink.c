@@ -1,12 +1,12 @@
-#include "cli/output.h"
+#include "cli/sink.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "parallel/parcel.h"
 
-gwf_status output_open(output *o, const char *path, const gwf_flux_layout *layout, bool resume,
-                       unsigned char *done, bool *complete, gwf_error *err)
+gwf_status sink_open(sink *o, const char *path, const gwf_flux_layout *layout, bool resume,
+                     unsigned char *done, bool *complete, gwf_error *err)
 {
     *complete = false;
     memset(done, 0, layout->steps);
@@ -29,14 +29,14 @@ gwf_status output_open(output *o, const char *path, const gwf_flux_layout *layou
     return gwf_agree(o->leaders, status, err);
 }
 
-static gwf_status write_step(output *o, size_t step, double time, const float *flux,
+static gwf_status write_step(sink *o, size_t step, double time, const float *flux,
                              const float *prediction, gwf_error *err)
 {
     return gwf_flux_file_write(o->file, step, time, flux, flux + o->plane_values, prediction, err);
 }
 
-gwf_status output_put(output *o, size_t step, double time, const float *flux,
-                      const float *prediction, gwf_error *err)
+gwf_status sink_put(sink *o, size_t step, double time, const float *flux, const float *prediction,
+                    gwf_error *err)
 {
     const size_t n = 2 * o->plane_values;
     const gwf_label label = {(int64_t)step, time};
@@ -50,7 +50,7 @@ gwf_status output_put(output *o, size_t step, double time, const float *flux,
     return gwf_parcel_send(o->leaders, &label, o->parcel, o->values, err);
 }
 
-gwf_status output_serve(output *o, size_t *written, gwf_error *err)
+gwf_status sink_serve(sink *o, size_t *written, gwf_error *err)
 {
     gwf_label label;
     bool arrived = true;
@@ -68,14 +68,14 @@ gwf_status output_serve(output *o, size_t *written, gwf_error *err)
     }
 }
 
-gwf_status output_finish(output *o, gwf_error *err)
+gwf_status sink_finish(sink *o, gwf_error *err)
 {
     free(o->parcel);
     o->parcel = NULL;
     return gwf_flux_file_finish(&o->file, err);
 }
 
-void output_abandon(output *o, size_t *kept)
+void sink_abandon(sink *o, size_t *kept)
 {
     free(o->parcel);
     o->parcel = NULL;
