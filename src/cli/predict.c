@@ -264,8 +264,8 @@ static void keep_finished(const arguments *a, job *j, gwf_error *err)
     if (!kept) return;
     const size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used,
-             " (%zu finished step%s of %zu kept in %s.part; --resume goes on)", kept,
-             kept == 1 ? " is" : "s are", j->steps, a->output);
+             " (%zu finished step%s kept in %s.part; --resume does the other %zu)", kept,
+             kept == 1 ? " is" : "s are", a->output, j->steps - kept);
 }
 
 /* The leaders' part. Collective over them. */

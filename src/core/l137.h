@@ -1,5 +1,5 @@
-/* ECMWF's 137 hybrid levels, which ERA5's model levels are: the pressure in the middle of level k is
- * a_k + b_k times the surface pressure. Level 1 is the top. Source: ECMWF's table of L137
+/* ECMWF's 137 hybrid levels, which ERA5's model levels are: the pressure in the middle of level k
+ * is a_k + b_k times the surface pressure. Level 1 is the top. Source: ECMWF's table of L137
  * definitions, means of the half levels on both sides. */
 #ifndef GWF_CORE_L137_H
 #define GWF_CORE_L137_H

@@ -150,7 +150,7 @@ done
 kill -TERM "$run"
 wait "$run"
 holds "stopped by a signal: exit code 3" test $? -eq 3
-says "how far" "stopped after" err
+says "how far" "stopped on request" err
 says "what is kept" "kept in stopped.nc.part" err
 works "and can be read" compare stopped.nc.part 0 stopped.nc.part 0 2 0
 
