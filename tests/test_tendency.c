@@ -77,12 +77,12 @@ static void known_divergence(void)
     free_case(&a);
 }
 
-/* A flux that ends in a layer around 300 hPa: F = F0 (1 + tanh((p - 300 hPa) / 100 hPa)) / 2. */
+/* A flux that ends in a layer around 400 hPa: F = F0 (1 + tanh((p - 400 hPa) / 50 hPa)) / 2. */
 static void smooth_profile(void)
 {
-    enum { LEVELS = 8000 };
+    enum { LEVELS = 20000 }; /* second order in their thickness, first order at the edges */
     column_case a = even(LEVELS);
-    const double f0 = 5e-3, centre = 30000, width = 10000, peak = 9.80665 * f0 / 2 / width;
+    const double f0 = 5e-3, centre = 40000, width = 5000, peak = 9.80665 * f0 / 2 / width;
     for (int i = 0; i < LEVELS * COLUMNS; i++)
         a.flux[i] = f0 / 2 * (1 + tanh((a.p[i] - centre) / width));
     a.grid.top = GWF_EDGE_LINEAR;
