@@ -138,10 +138,10 @@ static void budget(void)
 
 static void interfaces_midway(void)
 {
-    const double p[6] = {100, 1000, 200, 3000, 400, 7000}, ps[2] = {600, 9000};
+    const double p[6] = {100, 500, 200, 3000, 400, 7000}, ps[2] = {600, 9000};
     double half[8];
     gwf_interfaces_midway(p, 3, 2, ps, half);
-    const double truth[8] = {50, 0, 150, 2000, 300, 5000, 600, 9000};
+    const double truth[8] = {50, 0, 150, 1750, 300, 5000, 600, 9000};
     for (int i = 0; i < 8; i++) CHECK_AT_MOST(fabs(half[i] - truth[i]), 1e-10);
     gwf_interfaces_midway(p, 3, 2, NULL, half);
     CHECK_AT_MOST(fabs(half[6] - 500), 1e-10);
