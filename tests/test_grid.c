@@ -65,6 +65,8 @@ static void edges_of_rows(void)
     check_sines(&poles, (double[]){90, 67.5, 22.5, -22.5, -67.5, -90});
     gwf_grid between = case_regular(4, -67.5, 45, 4, 0, 90);
     check_sines(&between, (double[]){-90, -45, 0, 45, 90});
+    gwf_grid near = case_regular(6, -70, 28, 4, 0, 90);
+    check_sines(&near, (double[]){-90, -56, -28, 0, 28, 56, 90});
     gwf_grid part = case_regular(3, 40, 10, 4, 0, 90);
     check_sines(&part, (double[]){35, 45, 55, 65});
     const double bounds[] = {-90, -50, 0, 50, 90};
@@ -73,6 +75,7 @@ static void edges_of_rows(void)
     case_free(&poles);
     case_free(&between);
     case_free(&part);
+    case_free(&near);
 }
 
 static void check_lon(gwf_grid *grid, bool global, const double *edges)

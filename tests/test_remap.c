@@ -76,6 +76,7 @@ static void conserves(void)
     check_conserves(case_regular(31, -90, 6, 61, 100, 360.0 / 61), case_gaussian(64, 128));
     check_conserves(case_gaussian(64, 128), case_regular(121, 90, -1.5, 240, -180, 1.5));
     check_conserves(case_gaussian(64, 128), case_gaussian(32, 64));
+    check_conserves(case_regular(36, -87.5, 5, 72, 0, 5), case_regular(12, -82.5, 15, 24, 5, 15));
 }
 
 /* Cells that are unions of source cells have the mean of a function exactly, when the source has:
@@ -227,6 +228,9 @@ static void bilinear(void)
     remap = make(GWF_REMAP_BILINEAR, &from, &again, 1);
     gwf_remap_apply(remap, x, y, 1);
     CU_ASSERT_EQUAL(memcmp(x, y, cells(&from) * sizeof *x), 0);
+    x[129] = NAN; /* has no weight in the points around */
+    gwf_remap_apply(remap, x, y, 1);
+    for (int i = 0; i < 64 * 128; i++) CU_ASSERT_EQUAL(isnan(y[i]) != 0, i == 129);
     gwf_remap_free(&remap);
     case_free(&from);
     case_free(&again);
@@ -307,6 +311,7 @@ static void wind_over_the_poles(void)
 {
     const gwf_remap_kind area = GWF_REMAP_CONSERVATIVE, line = GWF_REMAP_BILINEAR;
     const gwf_grid fine = case_regular(721, 90, -0.25, 1440, 0, 0.25);
+    const gwf_grid four = case_regular(181, 90, -1, 360, 0, 1); /* rows to the first of T42 */
     const gwf_grid poles = case_regular(121, 90, -1.5, 240, 0, 1.5);
     const gwf_grid no_poles = case_regular(120, -89.25, 1.5, 240, 0, 1.5);
     const gwf_grid turned = case_regular(121, 90, -1.5, 240, -180, 1.5);
@@ -318,9 +323,10 @@ static void wind_over_the_poles(void)
     CHECK_AT_MOST(wind_error(line, &no_poles, &turned, false), 3e-4);
     /* rows at the poles that hold no vector do no harm */
     CHECK_AT_MOST(wind_error(area, &poles, &t42, true), 3e-3);
+    CHECK_AT_MOST(wind_error(area, &four, &t42, true), 3e-3);
     CHECK_AT_MOST(wind_error(line, &poles, &turned, true), 3e-4);
-    const gwf_grid grids[] = {fine, poles, no_poles, turned, t42};
-    for (int i = 0; i < 5; i++) case_free(&(gwf_grid){.lat = grids[i].lat, .lon = grids[i].lon});
+    const gwf_grid grids[] = {fine, poles, no_poles, turned, t42, four};
+    for (int i = 0; i < 6; i++) case_free(&(gwf_grid){.lat = grids[i].lat, .lon = grids[i].lon});
 }
 
 /* Where the poles are as they should be, wind is remapped by components, bit by bit. */

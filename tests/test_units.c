@@ -69,6 +69,8 @@ static void refusals(void)
                 "\"quux\" is not a unit");
     CHECK_FAILS(gwf_units_convert("lg(re 1 mW)", "W", &s, &o, &err), GWF_ERR_MISMATCH, err,
                 "more than a factor");
+    CHECK_FAILS(gwf_units_convert("1e-6 lg(re 1 mW)", "W", &s, &o, &err), GWF_ERR_MISMATCH, err,
+                "more than a factor");
     CHECK_FAILS(gwf_units_convert("s @ 2000-01-01", "m", &s, &o, &err), GWF_ERR_MISMATCH, err,
                 "cannot become \"m\"");
     memset(text, 'm', sizeof text);

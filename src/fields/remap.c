@@ -26,6 +26,7 @@ static void find_pole_rows(const gwf_grid *source, gwf_poles *poles)
         poles->row[north] = end ? last : 0;
         poles->next[north] = end ? last - 1 : 1;
         poles->at_pole[north] = fabs(source->lat[poles->row[north]]) > 90 - 1e-3;
+        poles->inner[end] = poles->row[north] + (poles->at_pole[north] ? (end ? -1 : 1) : 0);
     }
 }
 
@@ -121,6 +122,39 @@ static void add_row(double *restrict sum, double weight, const float *restrict r
     for (int k = 0; k < n; k++) sum[k] += weight * (double)row[k];
 }
 
+/* Four neighbouring rows at once: the sum goes to memory and back once, not four times. */
+static void add_four_rows(double *restrict sum, const double *weight, const float *restrict rows,
+                          int n)
+{
+    const float *const a = rows, *const b = a + n, *const c = b + n, *const d = c + n;
+    const double w[4] = {weight[0], weight[1], weight[2], weight[3]};
+    for (int k = 0; k < n; k++)
+        sum[k] += (w[0] * (double)a[k] + w[1] * (double)b[k]) +
+                  (w[2] * (double)c[k] + w[3] * (double)d[k]);
+}
+
+/* How many links from k on go in one piece: four neighbouring rows, none of them at a pole (which
+ * wind treats otherwise; scalar and component are to be the same sum), or one. */
+static size_t links_at_once(const gwf_remap *r, size_t k, size_t end)
+{
+    const int *row = &r->lat.index[k];
+    if (end - k < 4 || row[0] < r->poles.inner[0] || row[3] > r->poles.inner[1]) return 1;
+    return row[1] == row[0] + 1 && row[2] == row[0] + 2 && row[3] == row[0] + 3 ? 4 : 1;
+}
+
+/* That many links; returns how many. */
+static size_t add_rows(const gwf_remap *r, size_t k, size_t end, const float *source, double *sum)
+{
+    const size_t count = links_at_once(r, k, end);
+    const int n = r->source_nlon;
+    const float *rows = source + (size_t)r->lat.index[k] * (size_t)n;
+    if (count == 4)
+        add_four_rows(sum, &r->lat.weight[k], rows, n);
+    else
+        add_row(sum, r->lat.weight[k], rows, n);
+    return count;
+}
+
 static double mean_of_row(const gwf_remap *r, const float *row)
 {
     double mean = 0;
@@ -138,22 +172,25 @@ static void across_longitudes(const gwf_sparse *lon, const double *row, float *d
     }
 }
 
+/* A pole beyond the last row has the mean of that row. */
+static void add_pole(const gwf_remap *r, const float *source, size_t k, double *sum)
+{
+    const int last = r->poles.row[r->lat.index[k] == GWF_NORTH_POLE];
+    const double mean = mean_of_row(r, source + (size_t)last * (size_t)r->source_nlon);
+    for (int j = 0; j < r->source_nlon; j++) sum[j] += r->lat.weight[k] * mean;
+}
+
 /* Row i of one level. */
 static void remap_row(const gwf_remap *r, const float *source, int i, double *sum,
                       float *destination)
 {
-    const int n = r->source_nlon;
-    memset(sum, 0, (size_t)n * sizeof *sum);
-    for (size_t k = r->lat.start[i]; k < r->lat.start[i + 1]; k++) {
-        const int row = r->lat.index[k];
-        const double weight = r->lat.weight[k];
-        if (row >= 0) {
-            add_row(sum, weight, source + (size_t)row * (size_t)n, n);
-            continue;
-        }
-        const int last = r->poles.row[row == GWF_NORTH_POLE];
-        const double pole = mean_of_row(r, source + (size_t)last * (size_t)n);
-        for (int j = 0; j < n; j++) sum[j] += weight * pole;
+    const size_t end = r->lat.start[i + 1];
+    memset(sum, 0, (size_t)r->source_nlon * sizeof *sum);
+    for (size_t k = r->lat.start[i]; k < end;) {
+        if (r->lat.index[k] >= 0)
+            k += add_rows(r, k, end, source, sum);
+        else
+            add_pole(r, source, k++, sum);
     }
     across_longitudes(&r->lon, sum, destination);
 }
@@ -228,27 +265,19 @@ static bool one_value(const float *row, int n)
     return true;
 }
 
-static void add_wind_row(const gwf_remap *r, const float *const source[2], int row, double weight,
-                         double *const sum[2])
+/* Does link k stand for the vector at a pole: beyond the last row, or in place of a row there that
+ * holds none? Then *row is the row to take the vector from. */
+static bool is_polar(const gwf_remap *r, const float *const source[2], size_t k, bool *north,
+                     int *row)
 {
     const gwf_poles *poles = &r->poles;
-    const bool virtual_row = row < 0;
-    const bool north = virtual_row ? row == GWF_NORTH_POLE : row == poles->row[1];
-    if (virtual_row) {
-        const wind_row last = wind_at(r, source, poles->row[north]);
-        add_polar_vector(r, vector_of_row(r, last, north), north, weight, sum);
-        return;
-    }
-    const wind_row wind = wind_at(r, source, row);
-    const int n = r->source_nlon;
-    if (row == poles->row[north] && poles->at_pole[north] && one_value(wind.u, n) &&
-        one_value(wind.v, n)) {
-        const wind_row next = wind_at(r, source, poles->next[north]);
-        add_polar_vector(r, vector_of_row(r, next, north), north, weight, sum);
-        return;
-    }
-    add_row(sum[0], weight, wind.u, n);
-    add_row(sum[1], weight, wind.v, n);
+    const int index = r->lat.index[k];
+    *north = index < 0 ? index == GWF_NORTH_POLE : index == poles->row[1];
+    *row = index < 0 ? poles->row[*north] : poles->next[*north];
+    if (index < 0) return true;
+    if (index != poles->row[*north] || !poles->at_pole[*north]) return false;
+    const wind_row wind = wind_at(r, source, index);
+    return one_value(wind.u, r->source_nlon) && one_value(wind.v, r->source_nlon);
 }
 
 static void remap_wind_row(const gwf_remap *r, const float *const source[2], int i,
@@ -256,9 +285,19 @@ static void remap_wind_row(const gwf_remap *r, const float *const source[2], int
 {
     double *const rows = rows_of_thread(r);
     double *const sum[2] = {rows, rows + r->source_nlon};
+    const size_t end = r->lat.start[i + 1];
+    bool north;
+    int row;
     memset(rows, 0, 2 * (size_t)r->source_nlon * sizeof *rows);
-    for (size_t k = r->lat.start[i]; k < r->lat.start[i + 1]; k++)
-        add_wind_row(r, source, r->lat.index[k], r->lat.weight[k], sum);
+    for (size_t k = r->lat.start[i]; k < end;) {
+        if (is_polar(r, source, k, &north, &row)) {
+            const polar_vector p = vector_of_row(r, wind_at(r, source, row), north);
+            add_polar_vector(r, p, north, r->lat.weight[k++], sum);
+            continue;
+        }
+        add_rows(r, k, end, source[0], sum[0]);
+        k += add_rows(r, k, end, source[1], sum[1]);
+    }
     across_longitudes(&r->lon, sum[0], destination[0]);
     across_longitudes(&r->lon, sum[1], destination[1]);
 }

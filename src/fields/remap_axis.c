@@ -108,10 +108,10 @@ static gwf_status overlap_longitudes(const gwf_grid *source, const gwf_grid *des
     for (int j = 0; j < destination->nlon; j++) {
         rows->start[j + 1] = rows->start[j];
         const span target = cell(to, j);
-        const double first = floor((target.low - from[n]) / 360);
+        const double first = floor((target.low - from[n]) / 360) + 1;
         const double last = ceil((target.high - from[0]) / 360);
         double covered = 0;
-        for (double round = first; round <= last; round++)
+        for (double round = first; round < last; round++)
             covered += add_overlaps(rows, j, target, from, n, 360 * round);
         if (!covers(covered, target))
             return gwf_fail(err, GWF_ERR_DATA,

@@ -31,6 +31,7 @@ typedef struct gwf_poles {
     int row[2];            /* nearest the south, the north pole */
     int next[2];           /* the row next to it */
     bool at_pole[2];       /* the row is at the pole itself */
+    int inner[2];          /* first and last of the rows that are not */
     double *share;         /* (nlon) of the round that a longitude stands for; they sum to 1 */
     double *cosine, *sine; /* (nlon) of the longitude */
 } gwf_poles;
