@@ -134,7 +134,7 @@ static inline int air_add_at(int file, const air_file *f, const air_variable *v,
             if (v->order[i] == 'y') lat = f->y.values[index[i]];
             if (v->order[i] == 'x') lon = f->x.values[index[i]];
         }
-        values[at] = air_value(hour, pascal, lat, lon) + v->shift;
+        values[at] = air_value(hour, pascal, isfinite(lat) ? lat : 0, lon) + v->shift;
         if (v->scale != 0) values[at] = round((values[at] - v->offset) / v->scale);
         for (int i = rank - 1; i >= 0 && ++index[i] == shape[i]; i--) index[i] = 0;
     }
