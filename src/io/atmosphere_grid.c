@@ -123,11 +123,17 @@ static size_t find_start(const double *lon, size_t n, bool westward)
     return start;
 }
 
+/* The first column that is beyond one turn in the direction in which the file begins. */
 static gwf_status not_one_turn(const double *lon, size_t n, const char *where, gwf_error *err)
 {
-    size_t at = 1;
-    while (at + 1 < n && (lon[at + 1] > lon[at]) == (lon[1] > lon[0]) && lon[at] != lon[at - 1])
+    const bool westward = gap_before(lon, n, 1, false) > 180;
+    double turned = 0;
+    size_t at = 0;
+    do {
         at++;
+        const double gap = gap_before(lon, n, at, westward);
+        turned += gap > 0 ? gap : 360;
+    } while (at + 1 < n && turned < 360);
     return gwf_fail(err, GWF_ERR_DATA,
                     "%s: longitudes must go one way and once around at most, longitude %zu is %g, "
                     "the one before it %g",

@@ -282,15 +282,21 @@ static gwf_status fill_field(gwf_atmosphere *atmosphere, gwf_quantity quantity, 
     return GWF_OK;
 }
 
+static gwf_status nothing_found(const gwf_atmosphere *atmosphere, gwf_error *err)
+{
+    const char *why = "";
+    for (int q = 0; q < GWF_QUANTITIES && !why[0]; q++) why = atmosphere->why_not[q];
+    if (why[0]) return gwf_fail(err, GWF_ERR_FORMAT, "no variable that can be used; %s", why);
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s%s: no variable that is looked for; found %s",
+                    atmosphere->files[0].path,
+                    atmosphere->n_files > 1 ? " and the other files" : "",
+                    atmosphere->found[0] ? atmosphere->found : "no variables");
+}
+
 gwf_status gwf_atm_join(gwf_atmosphere *atmosphere, gwf_error *err)
 {
     gwf_atmosphere_header *h = &atmosphere->header;
-    if (atmosphere->n_pieces == 0)
-        return gwf_fail(err, GWF_ERR_FORMAT,
-                        "%s: nothing in it, or in the %zu files, is a variable that is looked for; "
-                        "found %s",
-                        atmosphere->files[0].path, atmosphere->n_files,
-                        atmosphere->found[0] ? atmosphere->found : "no variables");
+    if (atmosphere->n_pieces == 0) return nothing_found(atmosphere, err);
     GWF_TRY(check_calendars(atmosphere, err));
     GWF_TRY(sort_pieces(atmosphere, err));
     GWF_TRY(join_times(atmosphere, err));
