@@ -350,7 +350,7 @@ static gwf_status prepare_input(const arguments *a, const gwf_options *options, 
     GWF_TRY(gwf_comm_broadcast(j->w.all, &o, sizeof o, 0, err));
     j->first = o.first;
     j->steps = o.steps;
-    gwf_grid grid = {.nlat = (int)o.nlat, .nlon = (int)o.nlon};
+    gwf_domain grid = {.nlat = (int)o.nlat, .nlon = (int)o.nlon};
     GWF_TRY(choose_tiling(a, gwf_comm_size(j->w.all), grid.nlat, grid.nlon, &per_map, &grid.tiling,
                           err));
     GWF_TRY(world_group(&j->w, per_map, err));

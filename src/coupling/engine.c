@@ -50,7 +50,7 @@ static gwf_status open_backend(gwf_engine *engine, const gwf_options *options, c
                             &engine->context, &engine->error);
 }
 
-static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
+static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                             const gwf_log *log)
 {
     gwf_error *err = &engine->error;
@@ -74,7 +74,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     return GWF_OK;
 }
 
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log)
 {
     gwf_status status = make_plan(engine, options, grid, log);
@@ -91,7 +91,7 @@ gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_en
     if (!engine) return GWF_ERR_MEMORY;
     if (!model_path) return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "no model file given");
     GWF_TRY(gwf_engine_load(engine, model_path, NULL));
-    const gwf_grid grid = {.nlat = engine->model.nlat, .nlon = engine->model.nlon};
+    const gwf_domain grid = {.nlat = engine->model.nlat, .nlon = engine->model.nlon};
     return gwf_engine_plan(engine, options, &grid, NULL);
 }
 

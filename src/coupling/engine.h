@@ -20,13 +20,13 @@ typedef struct gwf_share {
     float *features, *prediction;
 } gwf_share;
 
-/* The grid of an engine's maps, and the ranks that compute one together (comm NULL: this one alone;
- * borrowed, as long as the engine lives). */
-typedef struct gwf_grid {
+/* The domain of an engine's maps, and the ranks that compute one together (comm NULL: this one
+ * alone; borrowed, as long as the engine lives). */
+typedef struct gwf_domain {
     int nlat, nlon;
     const gwf_comm *comm;
     gwf_tiling tiling;
-} gwf_grid;
+} gwf_domain;
 
 struct gwf_engine {
     gwf_model model;
@@ -45,7 +45,7 @@ gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf
 
 /* Second half, once: backend and plan for a grid; the weights are given back to the system. Local
  * but for the ranks of one map, which all call it and agree on how it ended. */
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log);
 
 /* One map through the plan: features (inputs, nlat, nlon), prediction (outputs, nlat, nlon),

@@ -4,7 +4,7 @@
 
 enum { DISMISS = 0, RUN = 1 }; /* what rank 0 orders */
 
-static gwf_status rebuild(gwf_model *model, const gwf_grid *grid, gwf_error *err)
+static gwf_status rebuild(gwf_model *model, const gwf_domain *grid, gwf_error *err)
 {
     const gwf_edges edges = {.padding = model->padding,
                              .cut_rows = grid->tiling.rows > 1,
@@ -13,7 +13,7 @@ static gwf_status rebuild(gwf_model *model, const gwf_grid *grid, gwf_error *err
     return gwf_network_build(&model->set, edges, NULL, &model->network, err);
 }
 
-gwf_status gwf_share_create(gwf_model *model, const gwf_grid *grid, gwf_share *share,
+gwf_status gwf_share_create(gwf_model *model, const gwf_domain *grid, gwf_share *share,
                             gwf_error *err)
 {
     GWF_TRY(rebuild(model, grid, err));

@@ -6,7 +6,7 @@
 
 /* Tiles of grid->tiling over grid->comm, memory for this rank's, and the model's network built anew
  * for maps that are cut. Local. */
-gwf_status gwf_share_create(gwf_model *model, const gwf_grid *grid, gwf_share *share,
+gwf_status gwf_share_create(gwf_model *model, const gwf_domain *grid, gwf_share *share,
                             gwf_error *err);
 /* {0} is fine. */
 void gwf_share_free(gwf_share *share);

@@ -2,6 +2,7 @@
  * Format Specification 3.0, IV.A.2.l "The Data Storage - Filter Pipeline Message"). */
 #include <byteswap.h>
 #include <libdeflate.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -11,119 +12,7 @@
 
 enum { CHECKSUM_BYTES = 4 };
 
-/* --- filters -------------------------------------------------------------------------------- */
-
-gwf_inflater *gwf_inflater_create(void)
-{
-    return (gwf_inflater *)libdeflate_alloc_decompressor();
-}
-
-void gwf_inflater_free(gwf_inflater *inflater)
-{
-    libdeflate_free_decompressor((struct libdeflate_decompressor *)inflater);
-}
-
-size_t gwf_chunk_room(const gwf_chunk_layout *layout)
-{
-    return layout->bytes + CHECKSUM_BYTES;
-}
-
-/* Deflate stores what it cannot compress, in blocks with a few bytes of their own. */
-size_t gwf_chunk_raw_limit(const gwf_chunk_layout *layout)
-{
-    return layout->bytes + layout->bytes / 64 + 1024;
-}
-
-/* Fletcher's sum over big-endian 16-bit words, as HDF5 computes it (H5checksum.c). */
-static uint32_t fletcher32(const uint8_t *bytes, size_t n)
-{
-    uint32_t sum1 = 0, sum2 = 0;
-    size_t words = n / 2;
-    while (words > 0) {
-        size_t block = words < 360 ? words : 360; /* so many without an overflow */
-        words -= block;
-        for (; block > 0; block--, bytes += 2) {
-            sum1 += (uint32_t)(bytes[0] << 8 | bytes[1]);
-            sum2 += sum1;
-        }
-        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
-        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
-    }
-    if (n % 2) {
-        sum1 += (uint32_t)(bytes[0] << 8);
-        sum2 += sum1;
-        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
-        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
-    }
-    sum1 = (sum1 & 0xffff) + (sum1 >> 16);
-    sum2 = (sum2 & 0xffff) + (sum2 >> 16);
-    return sum2 << 16 | sum1;
-}
-
-/* HDF5 1.6.2 and earlier wrote the two bytes of each half the other way round. */
-static bool checksum_fits(const uint8_t *bytes, size_t n)
-{
-    const uint8_t *end = bytes + n;
-    const uint32_t stored =
-        (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
-    const uint32_t sum = fletcher32(bytes, n);
-    return stored == sum || stored == ((sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff));
-}
-
-/* Bytes in front of filter `which`: the chunk, and a checksum if one was put there before. */
-static size_t size_before(const gwf_chunk_layout *layout, uint32_t mask, int which)
-{
-    size_t bytes = layout->bytes;
-    for (int i = 0; i < which; i++)
-        if (layout->filters[i] == GWF_FILTER_FLETCHER32 && !(mask >> i & 1))
-            bytes += CHECKSUM_BYTES;
-    return bytes;
-}
-
-static const char *inflate_whole(gwf_inflater *inflater, const uint8_t *from, size_t n,
-                                 uint8_t *bytes, size_t expected)
-{
-    switch (libdeflate_zlib_decompress((struct libdeflate_decompressor *)inflater, from, n, bytes,
-                                       expected, NULL)) {
-    case LIBDEFLATE_SUCCESS:
-        return NULL;
-    case LIBDEFLATE_SHORT_OUTPUT:
-        return "it holds fewer values than it should";
-    case LIBDEFLATE_INSUFFICIENT_SPACE:
-        return "it holds more values than it should";
-    default:
-        return "its deflate stream cannot be decoded";
-    }
-}
-
-const char *gwf_chunk_undo(const gwf_chunk_layout *layout, gwf_inflater *inflater, uint32_t mask,
-                           const uint8_t *raw, size_t raw_bytes, uint8_t *bytes, bool *shuffled)
-{
-    const uint8_t *at = raw;
-    size_t n = raw_bytes;
-    *shuffled = false;
-    for (int i = layout->n_filters - 1; i >= 0; i--) {
-        if (mask >> i & 1) continue;
-        if (layout->filters[i] == GWF_FILTER_SHUFFLE) {
-            *shuffled = layout->element > 1;
-        } else if (layout->filters[i] == GWF_FILTER_DEFLATE) {
-            const size_t expected = size_before(layout, mask, i);
-            const char *damage = inflate_whole(inflater, at, n, bytes, expected);
-            if (damage) return damage;
-            at = bytes;
-            n = expected;
-        } else {
-            if (n < CHECKSUM_BYTES || !checksum_fits(at, n - CHECKSUM_BYTES))
-                return "its checksum (fletcher32) does not fit";
-            n -= CHECKSUM_BYTES;
-        }
-    }
-    if (n != layout->bytes) return "it has not the size of a chunk";
-    if (at != bytes) memcpy(bytes, at, n);
-    return NULL;
-}
-
-/* --- values --------------------------------------------------------------------------------- */
+/* --- shuffle -------------------------------------------------------------------------------- */
 
 /* Interleave `size` planes of n bytes: out[i * size + k] = plane[k][i]. */
 static void join_rest(const uint8_t *const *plane, size_t size, size_t i, size_t n, uint8_t *out)
@@ -212,20 +101,173 @@ static size_t join8(const uint8_t *const *plane, size_t n, uint8_t *out)
 }
 #endif
 
-/* Shuffle stores the first bytes of all values, then the second ones and so on. Taking the planes
- * from the other end swaps the byte order on the way. */
-static void join(const gwf_chunk_layout *layout, const uint8_t *bytes, size_t first, size_t n,
-                 uint8_t *out)
+/* Shuffle stores the first bytes of all values, then the second ones and so on: those of values
+ * first .. first + n among `values`. `swapped` takes the planes from the other end. */
+static void join(size_t size, bool swapped, const uint8_t *bytes, size_t values, size_t first,
+                 size_t n, uint8_t *out)
 {
     const uint8_t *plane[8];
-    const size_t size = layout->element, values = layout->bytes / size;
     for (size_t k = 0; k < size; k++)
-        plane[layout->swapped ? size - 1 - k : k] = bytes + k * values + first;
+        plane[swapped ? size - 1 - k : k] = bytes + k * values + first;
     const size_t done = size == 2   ? join2(plane, n, out)
                         : size == 4 ? join4(plane, n, out)
                                     : join8(plane, n, out);
     join_rest(plane, size, done, n, out);
 }
+
+/* --- filters -------------------------------------------------------------------------------- */
+
+struct gwf_inflater {
+    struct libdeflate_decompressor *decompressor;
+    uint8_t *spare; /* one chunk, where shuffle must be undone to look at the checksum */
+};
+
+gwf_inflater *gwf_inflater_create(void)
+{
+    gwf_inflater *inflater = calloc(1, sizeof *inflater);
+    if (!inflater) return NULL;
+    inflater->decompressor = libdeflate_alloc_decompressor();
+    if (inflater->decompressor) return inflater;
+    free(inflater);
+    return NULL;
+}
+
+void gwf_inflater_free(gwf_inflater *inflater)
+{
+    if (!inflater) return;
+    libdeflate_free_decompressor(inflater->decompressor);
+    free(inflater->spare);
+    free(inflater);
+}
+
+size_t gwf_chunk_room(const gwf_chunk_layout *layout)
+{
+    return layout->bytes + CHECKSUM_BYTES;
+}
+
+/* Deflate stores what it cannot compress, in blocks with a few bytes of their own. */
+size_t gwf_chunk_raw_limit(const gwf_chunk_layout *layout)
+{
+    return layout->bytes + layout->bytes / 64 + 1024;
+}
+
+/* Fletcher's sum over big-endian 16-bit words, as HDF5 computes it (H5checksum.c). */
+static uint32_t fletcher32(const uint8_t *bytes, size_t n)
+{
+    uint32_t sum1 = 0, sum2 = 0;
+    size_t words = n / 2;
+    while (words > 0) {
+        size_t block = words < 360 ? words : 360; /* so many without an overflow */
+        words -= block;
+        for (; block > 0; block--, bytes += 2) {
+            sum1 += (uint32_t)(bytes[0] << 8 | bytes[1]);
+            sum2 += sum1;
+        }
+        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    }
+    if (n % 2) {
+        sum1 += (uint32_t)(bytes[0] << 8);
+        sum2 += sum1;
+        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    }
+    sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+    sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    return sum2 << 16 | sum1;
+}
+
+/* HDF5 1.6.2 and earlier wrote the two bytes of each half the other way round. */
+static bool checksum_fits(const uint8_t *bytes, size_t n)
+{
+    const uint8_t *end = bytes + n;
+    const uint32_t stored =
+        (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
+    const uint32_t sum = fletcher32(bytes, n);
+    return stored == sum || stored == ((sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff));
+}
+
+/* Bytes in front of filter `which`: the chunk, and a checksum if one was put there before. */
+static size_t size_before(const gwf_chunk_layout *layout, uint32_t mask, int which)
+{
+    size_t bytes = layout->bytes;
+    for (int i = 0; i < which; i++)
+        if (layout->filters[i] == GWF_FILTER_FLETCHER32 && !(mask >> i & 1))
+            bytes += CHECKSUM_BYTES;
+    return bytes;
+}
+
+static const char *inflate_whole(gwf_inflater *inflater, const uint8_t *from, size_t n,
+                                 uint8_t *bytes, size_t expected)
+{
+    switch (libdeflate_zlib_decompress(inflater->decompressor, from, n, bytes, expected, NULL)) {
+    case LIBDEFLATE_SUCCESS:
+        return NULL;
+    case LIBDEFLATE_SHORT_OUTPUT:
+        return "it holds fewer values than it should";
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+        return "it holds more values than it should";
+    default:
+        return "its deflate stream cannot be decoded";
+    }
+}
+
+/* n bytes at `from`, which may be `bytes`, to `bytes`; the last ones may fill no value. */
+static const char *unshuffle_whole(const gwf_chunk_layout *layout, gwf_inflater *inflater,
+                                   const uint8_t *from, size_t n, uint8_t *bytes)
+{
+    const size_t size = layout->element, values = n / size;
+    if (n > gwf_chunk_room(layout)) return "it has not the size of a chunk";
+    if (!inflater->spare) inflater->spare = malloc(gwf_chunk_room(layout));
+    if (!inflater->spare) return "there is no memory to look at its checksum";
+    memcpy(inflater->spare, from, n);
+    if (size > 1) join(size, false, inflater->spare, values, 0, values, bytes);
+    const size_t done = size > 1 ? values * size : 0;
+    memcpy(bytes + done, inflater->spare + done, n - done);
+    return NULL;
+}
+
+static const char *check_sum(const uint8_t *bytes, size_t *n)
+{
+    if (*n < CHECKSUM_BYTES || !checksum_fits(bytes, *n - CHECKSUM_BYTES))
+        return "its checksum (fletcher32) does not fit";
+    *n -= CHECKSUM_BYTES;
+    return NULL;
+}
+
+const char *gwf_chunk_undo(const gwf_chunk_layout *layout, gwf_inflater *inflater, uint32_t mask,
+                           const uint8_t *raw, size_t raw_bytes, uint8_t *bytes, bool *shuffled)
+{
+    const char *damage = NULL;
+    const uint8_t *at = raw;
+    size_t n = raw_bytes, expected = 0;
+    *shuffled = false;
+    for (int i = layout->n_filters - 1; i >= 0 && !damage; i--) {
+        if (mask >> i & 1) continue;
+        switch (layout->filters[i]) {
+        case GWF_FILTER_FLETCHER32:
+            damage = check_sum(at, &n);
+            break;
+        case GWF_FILTER_DEFLATE:
+            expected = size_before(layout, mask, i);
+            damage = inflate_whole(inflater, at, n, bytes, expected);
+            at = bytes;
+            n = expected;
+            break;
+        case GWF_FILTER_SHUFFLE:
+            *shuffled = i == 0 && layout->element > 1;
+            if (i == 0) break;
+            damage = unshuffle_whole(layout, inflater, at, n, bytes);
+            at = bytes;
+        }
+    }
+    if (damage) return damage;
+    if (n != layout->bytes) return "it has not the size of a chunk";
+    if (at != bytes) memcpy(bytes, at, n);
+    return NULL;
+}
+
+/* --- values --------------------------------------------------------------------------------- */
 
 /* In place, any alignment. */
 #define SWAP(bits)                                                                                 \
@@ -248,7 +290,7 @@ void gwf_chunk_values(const gwf_chunk_layout *layout, const uint8_t *bytes, bool
 {
     const size_t size = layout->element;
     if (shuffled) {
-        join(layout, bytes, first, n, stored);
+        join(size, layout->swapped, bytes, layout->bytes / size, first, n, stored);
         return;
     }
     memcpy(stored, bytes + first * size, n * size);

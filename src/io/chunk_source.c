@@ -98,6 +98,13 @@ static bool read_type(hid_t dataset, nc_type expected, gwf_chunk_layout *layout)
     return good;
 }
 
+/* Shuffle must work on the values, or on them and their checksum. */
+static bool shuffle_fits(const gwf_chunk_layout *layout, unsigned i, size_t size)
+{
+    return size == layout->element &&
+           (i == 0 || (i == 1 && layout->filters[0] == GWF_FILTER_FLETCHER32));
+}
+
 static bool read_filter(hid_t list, unsigned i, gwf_chunk_layout *layout)
 {
     unsigned flags = 0, values[8] = {0}, config = 0;
@@ -107,7 +114,8 @@ static bool read_filter(hid_t list, unsigned i, gwf_chunk_layout *layout)
     switch (H5Pget_filter2(list, i, &flags, &n, values, sizeof name, name, &config)) {
     case H5Z_FILTER_SHUFFLE:
         *filter = GWF_FILTER_SHUFFLE;
-        return i == 0 && n >= 1 && values[0] == layout->element;
+        if (n < 1 || !shuffle_fits(layout, i, values[0])) return false;
+        break;
     case H5Z_FILTER_DEFLATE:
         *filter = GWF_FILTER_DEFLATE;
         break;
@@ -192,15 +200,19 @@ static void offsets(const gwf_chunk_layout *layout, const size_t *at, hsize_t *o
     for (int i = 0; i < layout->rank; i++) offset[i] = at[i];
 }
 
+/* Not by H5Dget_chunk_storage_size(), which fails for chunks that were never written. */
 bool gwf_chunk_source_size(const gwf_chunk_source *source, const gwf_chunk_layout *layout,
                            const size_t *at, size_t *bytes)
 {
     hsize_t offset[GWF_NC_RANK], size = 0;
+    haddr_t address = HADDR_UNDEF;
+    unsigned mask = 0;
     offsets(layout, at, offset);
     errno = 0;
-    if (H5Dget_chunk_storage_size(source->dataset, offset, &size) < 0) return false;
-    *bytes = (size_t)size;
-    return true;
+    if (H5Dget_chunk_info_by_coord(source->dataset, offset, &mask, &address, &size) < 0)
+        return false;
+    *bytes = address == HADDR_UNDEF ? 0 : (size_t)size;
+    return address == HADDR_UNDEF || size > 0;
 }
 
 bool gwf_chunk_source_fetch(const gwf_chunk_source *source, const gwf_chunk_layout *layout,

@@ -13,7 +13,7 @@
 enum { SCRATCH_VALUES = 1 << 20, MOST_THREADS = 64 };
 
 struct gwf_slab {
-    const gwf_nc *file; /* borrowed */
+    gwf_nc file; /* borrowed: not closed here */
     gwf_nc_variable v;
     gwf_packing packing;
     gwf_chunk_reader *chunks; /* NULL: through NetCDF-C */
@@ -26,7 +26,7 @@ struct gwf_slab {
 #ifdef GWF_HAVE_DIRECT_CHUNKS
 static gwf_status open_chunks(gwf_slab *slab, gwf_error *err)
 {
-    return gwf_chunk_reader_open(slab->file, &slab->v, &slab->packing, &slab->chunks, err);
+    return gwf_chunk_reader_open(&slab->file, &slab->v, &slab->packing, &slab->chunks, err);
 }
 
 static void close_chunks(gwf_slab *slab)
@@ -72,7 +72,7 @@ static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t 
                               float *values, gwf_error *err)
 {
     (void)start, (void)count, (void)values;
-    return gwf_fail(err, GWF_ERR_IO, "%s: no chunk reader was built", slab->file->path);
+    return gwf_fail(err, GWF_ERR_IO, "%s: no chunk reader was built", slab->file.path);
 }
 #endif
 
@@ -81,12 +81,12 @@ static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t 
 static gwf_status inspect(gwf_slab *slab, gwf_error *err)
 {
     gwf_chunking chunking;
-    GWF_TRY(gwf_packing_read(slab->file, &slab->v, &slab->packing, err));
-    GWF_TRY(gwf_chunking_read(slab->file, &slab->v, &chunking, err));
+    GWF_TRY(gwf_packing_read(&slab->file, &slab->v, &slab->packing, err));
+    GWF_TRY(gwf_chunking_read(&slab->file, &slab->v, &chunking, err));
     gwf_chunking_advice(&slab->v, &chunking, slab->advice, sizeof slab->advice);
     if (chunking.filtered) GWF_TRY(open_chunks(slab, err));
     if (slab->chunks) return GWF_OK;
-    return gwf_chunking_tune(slab->file, &slab->v, &chunking, err);
+    return gwf_chunking_tune(&slab->file, &slab->v, &chunking, err);
 }
 
 gwf_status gwf_slab_open(const gwf_nc *file, const gwf_nc_variable *v, int threads, gwf_slab **slab,
@@ -94,7 +94,7 @@ gwf_status gwf_slab_open(const gwf_nc *file, const gwf_nc_variable *v, int threa
 {
     *slab = calloc(1, sizeof **slab);
     if (!*slab) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", file->path);
-    **slab = (gwf_slab){.file = file, .v = *v};
+    **slab = (gwf_slab){.file = *file, .v = *v};
     const gwf_status status = inspect(*slab, err);
     if (status == GWF_OK)
         gwf_slab_set_threads(*slab, threads);
@@ -151,7 +151,7 @@ static gwf_status get(gwf_slab *slab, const size_t *start, const size_t *count, 
 {
     const size_t scalar = 0, one = 1;
     gwf_nc_keep_quiet();
-    const int rc = GWF_NC(nc_get_vara(slab->file->id, slab->v.id, slab->v.rank ? start : &scalar,
+    const int rc = GWF_NC(nc_get_vara(slab->file.id, slab->v.id, slab->v.rank ? start : &scalar,
                                       slab->v.rank ? count : &one, stored));
     if (rc == NC_NOERR) return GWF_OK;
     const gwf_status status = rc == NC_EHDFERR && errno == 0 ? GWF_ERR_FORMAT : GWF_ERR_IO;
@@ -159,7 +159,7 @@ static gwf_status get(gwf_slab *slab, const size_t *start, const size_t *count, 
     const int system_error = errno;
     snprintf(what, sizeof what, "reading at %s failed", place(slab, start, at, sizeof at));
     errno = system_error;
-    return gwf_nc_fail(slab->file, slab->v.name, what, rc, status, err);
+    return gwf_nc_fail(&slab->file, slab->v.name, what, rc, status, err);
 }
 
 /* The largest part of `count` whose values follow one another and fit the scratch: ones, then a
@@ -192,7 +192,7 @@ static gwf_status read_converted(gwf_slab *slab, const size_t *start, const size
     const int rank = slab->v.rank;
     size_t piece[GWF_NC_RANK], part[GWF_NC_RANK], at[GWF_NC_RANK];
     if (!slab->scratch) slab->scratch = malloc(SCRATCH_VALUES * slab->packing.size);
-    if (!slab->scratch) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", slab->file->path);
+    if (!slab->scratch) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", slab->file.path);
     choose_piece(rank, count, piece);
     for (int i = 0; i < rank; i++) at[i] = start[i];
     do {
@@ -228,7 +228,7 @@ static gwf_status check_request(const gwf_slab *slab, const size_t *start, const
         if (count[i] > v->shape[i] || start[i] > v->shape[i] - count[i])
             return gwf_fail(err, GWF_ERR_ARGUMENT,
                             "%s: variable %s: %zu values from %zu along %s, which has %zu",
-                            slab->file->path, v->name, count[i], start[i], v->dims[i], v->shape[i]);
+                            slab->file.path, v->name, count[i], start[i], v->dims[i], v->shape[i]);
     gwf_size_product(count, v->rank, n); /* not more than the shape's, which was checked */
     return GWF_OK;
 }

@@ -50,7 +50,8 @@ typedef enum gwf_filter {
 } gwf_filter;
 enum { GWF_FILTERS = 3 };
 
-/* A chunked variable as HDF5 stores it. shuffle, when there, is the first filter. */
+/* A chunked variable as HDF5 stores it. shuffle, when there, is the first filter or follows
+ * fletcher32, which NetCDF-C puts first. */
 typedef struct gwf_chunk_layout {
     int rank;
     size_t shape[GWF_NC_RANK], chunk[GWF_NC_RANK];
@@ -88,8 +89,8 @@ void gwf_inflater_free(gwf_inflater *inflater);
 size_t gwf_chunk_raw_limit(const gwf_chunk_layout *layout);
 size_t gwf_chunk_room(const gwf_chunk_layout *layout);
 
-/* Undo all filters but shuffle: NULL, or in words what is wrong with the chunk. *shuffled: shuffle
- * is still to be undone. */
+/* Undo all filters but a shuffle that was the first: NULL, or in words what is wrong with the
+ * chunk. *shuffled: shuffle is still to be undone. */
 const char *gwf_chunk_undo(const gwf_chunk_layout *layout, gwf_inflater *inflater, uint32_t mask,
                            const uint8_t *raw, size_t raw_bytes, uint8_t *bytes, bool *shuffled);
 
