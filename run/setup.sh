@@ -9,10 +9,14 @@ packages=(
     build-essential cmake ninja-build pkg-config
     # the library: NetCDF files, PyTorch's zip container, SHA-256, oneDNN's convolutions
     libnetcdf-dev libzip-dev libssl-dev libdnnl-dev
+    # compressed chunks decoded in threads
+    libhdf5-dev libdeflate-dev
+    # units of physical fields
+    libudunits2-dev
     # the command's YAML files of options
     libcyaml-dev
-    # ranks
-    libopenmpi-dev openmpi-bin
+    # ranks, and their NetCDF
+    libopenmpi-dev openmpi-bin libnetcdf-mpi-dev
     # gwflux plot: ECMWF's Magics and a font for its texts
     libmagics++-dev libmagplus3v5 fonts-dejavu-core
     # tests: CUnit; ncdump and ncgen; pictures are read back

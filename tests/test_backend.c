@@ -17,18 +17,18 @@ typedef struct op_case {
     int rows, cols; /* of the input */
     int kernel, pad_y, pad_x;
     gwf_activation activation;
-    int halo_y, halo_x;
+    int halo_y, halo_x, halo_zero;
     double tolerance; /* relative L2 against double */
 } op_case;
 
 #define CONV(name, in0, in1, out, rows, cols, kernel, pad_y, pad_x, act)                           \
     {                                                                                              \
-        name, GWF_OP_CONV, {in0, in1}, out, rows, cols, kernel, pad_y, pad_x, act, 0, 0, 3e-6      \
+        name, GWF_OP_CONV, {in0, in1}, out, rows, cols, kernel, pad_y, pad_x, act, 0, 0, 0, 3e-6   \
     }
 
 #define UPCONV(name, in, out, rows, cols, pad_y, pad_x)                                            \
     {                                                                                              \
-        name, GWF_OP_UPCONV, {in, 0}, out, rows, cols, 3, pad_y, pad_x, GWF_RELU, 0, 0, 3e-6       \
+        name, GWF_OP_UPCONV, {in, 0}, out, rows, cols, 3, pad_y, pad_x, GWF_RELU, 0, 0, 0, 3e-6    \
     }
 
 static const op_case cases[] = {
@@ -44,19 +44,21 @@ static const op_case cases[] = {
     CONV("3x3 identity", 16, 0, 16, 4, 8, 3, 1, 1, GWF_IDENTITY),
     CONV("1x1 head", 64, 0, 244, 8, 16, 1, 0, 0, GWF_IDENTITY),
     CONV("1x1 leaky", 369, 0, 50, 8, 16, 1, 0, 0, GWF_LEAKY_RELU),
-    {"pool", GWF_OP_POOL, {24, 0}, 24, 8, 16, 0, 0, 0, 0, 0, 0, 0},
-    {"pool to one pixel", GWF_OP_POOL, {5, 0}, 5, 2, 2, 0, 0, 0, 0, 0, 0, 0},
+    {"pool", GWF_OP_POOL, {24, 0}, 24, 8, 16, 0, 0, 0, 0, 0, 0, 0, 0},
+    {"pool to one pixel", GWF_OP_POOL, {5, 0}, 5, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0},
     UPCONV("upconv", 32, 16, 4, 8, 1, 1),
     UPCONV("upconv of odd channels", 24, 12, 8, 16, 1, 1),
     UPCONV("upconv of one pixel", 16, 8, 1, 1, 1, 1),
     UPCONV("upconv with its own border in longitude", 32, 16, 4, 10, 1, 0),
     UPCONV("upconv with its own border all around", 16, 16, 6, 10, 0, 0),
     UPCONV("upconv with its own border in latitude", 16, 16, 6, 8, 0, 1),
-    {"gate, one for all", GWF_OP_GATE, {1, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
-    {"gate, one each", GWF_OP_GATE, {40, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0},
-    {"halo in longitude", GWF_OP_HALO, {16, 16}, 32, 4, 8, 0, 0, 0, 0, 0, 1, 0},
-    {"halo of two", GWF_OP_HALO, {17, 0}, 17, 6, 8, 0, 0, 0, 0, 2, 2, 0},
-    {"halo of one column", GWF_OP_HALO, {4, 0}, 4, 1, 1, 0, 0, 0, 0, 1, 1, 0},
+    {"gate, one for all", GWF_OP_GATE, {1, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0, 0},
+    {"gate, one each", GWF_OP_GATE, {40, 0}, 40, 8, 16, 0, 0, 0, 0, 0, 0, 0, 0},
+    {"halo in longitude", GWF_OP_HALO, {16, 16}, 32, 4, 8, 0, 0, 0, 0, 0, 1, 0, 0},
+    {"halo of two", GWF_OP_HALO, {17, 0}, 17, 6, 8, 0, 0, 0, 0, 2, 2, 0, 0},
+    {"halo of one column", GWF_OP_HALO, {4, 0}, 4, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0},
+    {"halo of a tile", GWF_OP_HALO, {16, 8}, 24, 4, 8, 0, 0, 0, 0, 1, 1, 1, 0},
+    {"halo of a tile, wide", GWF_OP_HALO, {5, 0}, 5, 4, 6, 0, 0, 0, 0, 0, 2, 1, 0},
 };
 
 static float noise(unsigned *state)
@@ -199,7 +201,8 @@ static gwf_status run_on(bench *b, const gwf_backend *backend, gwf_context *cont
                        c->pad_y,       c->pad_x,
                        c->activation,  b->packed,
                        b->packed_bias, c->in[0] == 1 ? 1 : b->whole_in.channels,
-                       c->halo_y,      c->halo_x};
+                       c->halo_y,      c->halo_x,
+                       c->halo_zero};
     GWF_TRY_DONE(backend->prepare(context, &op, &step, err));
     GWF_TRY_DONE(backend->reserve(context, bytes, err));
     GWF_TRY_DONE(backend->load(context, &b->in[0], b->x, c->in[0], err));
@@ -284,7 +287,8 @@ static double true_value(const bench *b, int k, int y, int x)
     case GWF_OP_GATE:
         return (double)b->before[here] * at(b, c->in[0] == 1 ? 0 : k, y, x);
     case GWF_OP_HALO:
-        return at(b, k, y - c->halo_y, (x - c->halo_x + 4 * c->cols) % c->cols);
+        return c->halo_zero ? at(b, k, y - c->halo_y, x - c->halo_x)
+                            : at(b, k, y - c->halo_y, (x - c->halo_x + 4 * c->cols) % c->cols);
     }
     return NAN;
 }

@@ -17,6 +17,10 @@ static void ends_of_the_table(void)
     CU_ASSERT_EQUAL(gwf_level_at(121)->b, 0.99902343750);
     CU_ASSERT_PTR_NULL(gwf_level_at(-1));
     CU_ASSERT_PTR_NULL(gwf_level_at(122));
+    CU_ASSERT_EQUAL(gwf_l137_level(1)->a, 1);
+    CU_ASSERT_PTR_EQUAL(gwf_l137_level(16), gwf_level_at(0));
+    CU_ASSERT_PTR_NULL(gwf_l137_level(0));
+    CU_ASSERT_PTR_NULL(gwf_l137_level(138));
 }
 
 static void numbers_in_order(void)
@@ -71,14 +75,14 @@ static void every_row_of_the_list(void)
     while (fgets(line, sizeof line, list)) {
         int number;
         double a, b;
-        if (sscanf(line, "%d %lf %lf", &number, &a, &b) != 3 || number < GWF_FIRST_LEVEL) continue;
-        const gwf_level *level = gwf_level_at(number - GWF_FIRST_LEVEL);
+        if (sscanf(line, "%d %lf %lf", &number, &a, &b) != 3) continue;
+        const gwf_level *level = gwf_l137_level(number);
         CU_ASSERT_PTR_NOT_NULL_FATAL(level);
         CU_ASSERT_TRUE(level->number == number && level->a == a && level->b == b);
         seen++;
     }
     fclose(list);
-    CU_ASSERT_EQUAL(seen, GWF_LEVELS);
+    CU_ASSERT_EQUAL(seen, GWF_L137);
 }
 
 int main(void)

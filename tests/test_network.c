@@ -36,7 +36,7 @@ static void test_unet(void)
     gwf_network n;
     gwf_error err = {0};
     read_golden("golden/unet.pt", &set);
-    CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &n, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &n, &err), err);
     CU_ASSERT_STRING_EQUAL(n.architecture, "attention_unet");
     CU_ASSERT_STRING_EQUAL(n.widths, "4, 8, 12, 16, 24");
     CU_ASSERT_TRUE(n.inputs == 366 && n.outputs == 244 && n.divisor == 16);
@@ -57,7 +57,7 @@ static void test_concatenation_is_one_map(void)
     gwf_network n;
     gwf_error err = {0};
     read_golden("golden/unet.pt", &set);
-    CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &n, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &n, &err), err);
     const gwf_layer *x = layer(&n, "conv3.conv.3"), *g = layer(&n, "up4.up.1");
     const gwf_layer *sum = layer(&n, "attn4.Wg+Wx"), *gate = layer(&n, "attn4");
     const gwf_layer *next = layer(&n, "upconv4.conv.0");
@@ -79,7 +79,8 @@ static void test_periodic_padding(void)
     gwf_network n;
     gwf_error err = {0};
     read_golden("golden/unet.pt", &set);
-    CHECK_OK(gwf_network_build(&set, GWF_PADDING_PERIODIC_LON, NULL, &n, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_PERIODIC_LON, 0, 0}, NULL, &n, &err),
+             err);
     CU_ASSERT_EQUAL(count(&n, GWF_OP_HALO), 30); /* before every 3x3 */
     for (int i = 0; i < n.n_layers; i++) {
         if (n.layers[i].kernel != 3) continue;
@@ -104,7 +105,7 @@ static void test_anns(void)
         gwf_error err = {0};
         read_golden(cases[i].file, &set);
         const size_t before = set.count;
-        CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &n, &err), err);
+        CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &n, &err), err);
         CU_ASSERT_STRING_EQUAL(n.architecture, cases[i].name);
         CU_ASSERT_EQUAL(count(&n, GWF_OP_CONV), cases[i].convs);
         CU_ASSERT_EQUAL(n.divisor, 1);
@@ -129,7 +130,7 @@ static void test_macs(void)
     double macs = 0;
     static const int width[] = {4, 8, 12, 16, 24};
     read_golden("golden/unet.pt", &set);
-    CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &n, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &n, &err), err);
     for (int k = 0; k < 5; k++) {
         const double points = 16 * 32 / (double)(1 << (2 * k)), w = width[k];
         macs += 9 * points * (k ? width[k - 1] * w : 366 * w) + 9 * points * w * w;

@@ -111,7 +111,8 @@ static void run_network(const gwf_network *network, const trial *t, const float 
         .threads = 2, .precision = t->precision, .wrapped = t->watched};
     float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
     CHECK_OK(t->backend->open(&config, &context, &err), err);
-    CHECK_OK(gwf_plan_create(network, t->backend, context, nlat, nlon, &plan, &err), err);
+    const gwf_site site = {t->backend, context, nlat, nlon, NULL};
+    CHECK_OK(gwf_plan_create(network, &site, &plan, &err), err);
     if (plan) {
         for (int again = 0; again < t->runs; again++) { /* the second map finds a used arena */
             CHECK_OK(gwf_plan_set_tap(plan, again ? NULL : check_tap, check, &err), err);
@@ -151,7 +152,7 @@ static void check_network(const network_case *c, const char *checkpoint, const c
     gwf_network network = {0};
     gwf_checkpoint_info info;
     CHECK_OK(gwf_checkpoint_read(checkpoint, &set, &info, NULL, &err), err);
-    CHECK_OK(gwf_network_build(&set, c->padding, NULL, &network, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){c->padding, 0, 0}, NULL, &network, &err), err);
     for (const gwf_backend *const *b = gwf_backends(); network.layers && *b; b++) {
         const bool is_ref = *b == &gwf_backend_ref;
         const bool slow = is_ref && c->nlat > 16; /* once is enough, and not under a sanitizer */
@@ -184,7 +185,7 @@ static void check_golden(const network_case *c)
     snprintf(checkpoint, sizeof checkpoint, "%s", test_data(c->checkpoint));
     snprintf(expected, sizeof expected, "%s", test_data(c->expected));
     CHECK_OK(gwf_checkpoint_read(checkpoint, &set, &info, NULL, &err), err);
-    CHECK_OK(gwf_network_build(&set, c->padding, NULL, &network, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){c->padding, 0, 0}, NULL, &network, &err), err);
     float *input = formula_input(network.inputs, c->nlat, c->nlon);
     gwf_network_free(&network);
     gwf_tensor_set_free(&set);
@@ -256,11 +257,14 @@ static void test_grid_refused(void)
     gwf_checkpoint_info info;
     gwf_plan *plan = NULL;
     CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
-    CHECK_OK(gwf_network_build(&set, GWF_PADDING_ZERO, NULL, &network, &err), err);
-    CHECK_FAILS(gwf_plan_create(&network, &gwf_backend_ref, NULL, 72, 144, &plan, &err),
-                GWF_ERR_MISMATCH, err, "72 latitudes and 144 longitudes");
-    CHECK_FAILS(gwf_plan_create(&network, &gwf_backend_ref, NULL, 0, 16, &plan, &err),
-                GWF_ERR_MISMATCH, err, "expected 1 to");
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &network, &err),
+             err);
+    const gwf_site odd = {&gwf_backend_ref, NULL, 72, 144, NULL};
+    const gwf_site empty = {&gwf_backend_ref, NULL, 0, 16, NULL};
+    CHECK_FAILS(gwf_plan_create(&network, &odd, &plan, &err), GWF_ERR_MISMATCH, err,
+                "72 latitudes and 144 longitudes");
+    CHECK_FAILS(gwf_plan_create(&network, &empty, &plan, &err), GWF_ERR_MISMATCH, err,
+                "expected 1 to");
     CU_ASSERT_PTR_NULL(plan);
     gwf_network_free(&network);
     gwf_tensor_set_free(&set);

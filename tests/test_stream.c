@@ -43,7 +43,9 @@ typedef struct job {
     char inputs[FILES][PATH], output[PATH], part[PATH + 8];
     gwf_engine *engine;
     series input;
-    gwf_flux_file *file;
+    gwf_comm *alone;
+    sink out;
+    size_t *pending;
     size_t first, steps;
     bool normalised;
     stream_times times;
@@ -51,6 +53,8 @@ typedef struct job {
     size_t stop_after; /* with `stoppable`: so many steps are computed */
     bool stoppable;
     volatile sig_atomic_t stop;
+    size_t limit_after; /* not 0: when so many steps are computed, files have this limit */
+    rlim_t limit;
 } job;
 
 /* A feature of this step has this value; 0: none. */
@@ -91,6 +95,7 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", "ref"), GWF_OK);
     CU_ASSERT_EQUAL_FATAL(gwf_create(model_path, options, &j->engine), GWF_OK);
     gwf_options_free(&options);
+    CHECK_OK(gwf_comm_alone(&j->alone, &err), err);
     CHECK_OK(series_create(list, count, &j->engine->model, NULL, &j->input, &err), err);
 }
 
@@ -121,26 +126,48 @@ static void create_output(job *j)
                                     .flux_kind = "rho_uw",
                                     .time_of = time_of,
                                     .prediction_channels = j->normalised ? OUTPUTS : 0,
-                                    .overwrite = true};
-    CHECK_OK(gwf_flux_file_create(j->output, &layout, &j->file, &err), err);
+                                    .overwrite = true,
+                                    .comm = j->alone};
+    unsigned char done[64];
+    bool complete = true;
+    CU_ASSERT_TRUE_FATAL(j->steps <= sizeof done);
+    CHECK_OK(sink_open(&j->out, j->output, &layout, false, done, &complete, &err), err);
+    CU_ASSERT_FALSE(complete);
+    j->pending = malloc(j->steps * sizeof *j->pending);
+    for (size_t i = 0; i < j->steps; i++) j->pending[i] = i;
+}
+
+/* Stands for a full disk: no file may grow beyond `bytes`. Returns the limit that was there. */
+static struct rlimit limit_files(rlim_t bytes)
+{
+    struct rlimit before = {0}, now;
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
+    now = (struct rlimit){bytes, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &now), 0);
+    return before;
 }
 
 /* Called by the computing thread: done counts up by one. */
-static void count_progress(void *user, size_t done, size_t steps)
+static void count_progress(void *user, size_t done)
 {
     job *j = user;
-    if (steps != j->steps || (done <= j->steps && done != j->progress + 1)) j->wrong_progress++;
+    if (done <= j->steps && done != j->progress + 1) j->wrong_progress++;
     j->progress = done;
     if (j->stoppable && done == j->stop_after) j->stop = 1;
+    if (j->limit_after && done == j->limit_after) limit_files(j->limit);
 }
 
 static gwf_status run(job *j, gwf_error *err)
 {
+    gwf_queue *queue = NULL;
+    CHECK_OK(gwf_queue_create(j->alone, j->steps, &queue, err), *err);
     const stream s = {.engine = j->engine,
                       .input = &j->input,
-                      .file = j->file,
+                      .output = &j->out,
+                      .queue = queue,
+                      .pending = j->pending,
                       .first = j->first,
-                      .steps = j->steps,
                       .normalised = j->normalised,
                       .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,
@@ -149,14 +176,18 @@ static gwf_status run(job *j, gwf_error *err)
     alarm(STUCK);
     const gwf_status status = stream_run(&s, &j->times, err);
     alarm(0);
+    gwf_queue_free(&queue);
     CU_ASSERT_EQUAL(j->wrong_progress, 0);
-    CU_ASSERT_TRUE(j->progress >= j->times.written);
+    CU_ASSERT_TRUE(j->progress >= j->times.steps);
     return status;
 }
 
 static void close_job(job *j)
 {
-    gwf_flux_file_abandon(&j->file);
+    size_t kept;
+    sink_abandon(&j->out, &kept);
+    free(j->pending);
+    gwf_comm_free(&j->alone);
     series_free(&j->input);
     gwf_free(&j->engine);
     unlink(j->output);
@@ -165,13 +196,21 @@ static void close_job(job *j)
 
 /* --- what was written ----------------------------------------------------------------------- */
 
-static size_t length_of(int file, const char *name)
+/* Steps that have a time. */
+static size_t finished_steps(int file)
 {
-    int dim = 0;
-    size_t n = 0;
-    CU_ASSERT_EQUAL(nc_inq_dimid(file, name, &dim), NC_NOERR);
+    int dim = 0, id = 0;
+    size_t n = 0, finished = 0;
+    double fill = 0, time = 0;
+    CU_ASSERT_EQUAL(nc_inq_dimid(file, "time", &dim), NC_NOERR);
     CU_ASSERT_EQUAL(nc_inq_dimlen(file, dim, &n), NC_NOERR);
-    return n;
+    CU_ASSERT_EQUAL(nc_inq_varid(file, "time", &id), NC_NOERR);
+    CU_ASSERT_EQUAL(nc_inq_var_fill(file, id, NULL, &fill), NC_NOERR);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(nc_get_var1_double(file, id, &i, &time), NC_NOERR);
+        finished += time != fill;
+    }
+    return finished;
 }
 
 static void check_variable(int file, const char *name, size_t step, size_t channels,
@@ -215,7 +254,7 @@ static void check_file(const job *j, const char *path, size_t steps)
 {
     int file = 0;
     CU_ASSERT_EQUAL_FATAL(nc_open(path, NC_NOWRITE, &file), NC_NOERR);
-    CU_ASSERT_EQUAL(length_of(file, "time"), steps);
+    CU_ASSERT_EQUAL(finished_steps(file), steps);
     for (size_t i = 0; i < steps; i++) check_step(j, file, i, j->first + i);
     nc_close(file);
 }
@@ -223,8 +262,10 @@ static void check_file(const job *j, const char *path, size_t steps)
 /* After a failure: so many steps are in PATH.part and right, nothing bears the final name. */
 static void check_kept(job *j, size_t steps)
 {
-    CU_ASSERT_EQUAL(j->times.written, steps);
-    CU_ASSERT_EQUAL(gwf_flux_file_abandon(&j->file), steps);
+    CU_ASSERT_EQUAL(j->times.steps, steps);
+    size_t kept = 0;
+    sink_abandon(&j->out, &kept);
+    CU_ASSERT_EQUAL(kept, steps);
     CU_ASSERT_NOT_EQUAL(access(j->output, F_OK), 0);
     if (steps)
         check_file(j, j->part, steps);
@@ -243,9 +284,9 @@ static void succeed(const size_t lengths[FILES], size_t first, bool normalised)
     open_job(&j, lengths, first, normalised, none);
     create_output(&j);
     CHECK_OK(run(&j, &err), err);
-    CU_ASSERT_EQUAL(j.times.written, j.steps);
+    CU_ASSERT_EQUAL(j.times.steps, j.steps);
     CU_ASSERT_EQUAL(j.progress, j.steps);
-    CHECK_OK(gwf_flux_file_finish(&j.file, &err), err);
+    CHECK_OK(sink_finish(&j.out, &err), err);
     CU_ASSERT_NOT_EQUAL(access(j.part, F_OK), 0);
     check_file(&j, j.output, j.steps);
     close_job(&j);
@@ -317,7 +358,7 @@ static void test_stopped(void)
         j.stoppable = true;
         j.stop_after = after;
         j.stop = after == 0;
-        CHECK_FAILS(run(&j, &err), GWF_ERR_STOPPED, err, "stopped after ");
+        CHECK_FAILS(run(&j, &err), GWF_ERR_STOPPED, err, "stopped on request");
         check_kept(&j, after);
         close_job(&j);
     }
@@ -333,7 +374,7 @@ static void test_stopped_at_the_end(void)
     j.stoppable = true;
     j.stop_after = 4;
     CHECK_OK(run(&j, &err), err);
-    CU_ASSERT_EQUAL(j.times.written, 4);
+    CU_ASSERT_EQUAL(j.times.steps, 4);
     close_job(&j);
 }
 
@@ -402,19 +443,8 @@ static void test_inputs_that_vanish(void)
 
 /* --- steps that cannot be written ----------------------------------------------------------- */
 
-/* Stands for a full disk: no file may grow beyond `bytes`. Returns the limit that was there. */
-static struct rlimit limit_files(rlim_t bytes)
-{
-    struct rlimit before = {0}, now;
-    CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
-    now = (struct rlimit){bytes, before.rlim_max};
-    signal(SIGXFSZ, SIG_IGN);
-    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &now), 0);
-    return before;
-}
-
-/* Room for `room` bytes beyond what the new file has. Returns the steps that were written. */
-static size_t fail_writing(size_t steps, rlim_t room, bool normalised, fault bad)
+/* No room any more when `after` steps are computed. Returns the steps that were written. */
+static size_t fail_writing(size_t steps, size_t after, bool normalised, fault bad)
 {
     job j;
     gwf_error err;
@@ -422,31 +452,27 @@ static size_t fail_writing(size_t steps, rlim_t room, bool normalised, fault bad
     open_job(&j, (const size_t[FILES]){steps}, 0, normalised, bad);
     create_output(&j);
     CU_ASSERT_EQUAL(stat(j.part, &info), 0);
-    const struct rlimit before = limit_files((rlim_t)info.st_size + room);
+    j.limit_after = after;
+    j.limit = (rlim_t)info.st_size - 1;
+    const struct rlimit before = limit_files(after ? RLIM_INFINITY : j.limit);
     const gwf_status status = run(&j, &err);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
     if (status != GWF_ERR_DISK) fprintf(stderr, "\n  status %d: %s\n", status, err.text);
     CU_ASSERT_EQUAL(status, GWF_ERR_DISK);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "out.nc"));
-    const size_t written = j.times.written;
+    const size_t written = j.times.steps;
     CU_ASSERT_TRUE(written < steps);
     check_kept(&j, written);
     close_job(&j);
     return written;
 }
 
-enum {
-    STEP = OUTPUTS * MAP * (int)sizeof(float),
-    RESERVE = 256 * 1024 /* what flux_file.c asks for beyond a step */
-};
-
 static void test_no_room(void)
 {
     for (int normalised = 0; normalised < 2; normalised++) {
-        const rlim_t step = STEP * (rlim_t)(1 + normalised);
         for (int i = 0; i < SOME; i++)
             CU_ASSERT_EQUAL(fail_writing(some_steps[i], 0, normalised, none), 0);
-        const size_t middle = fail_writing(12, RESERVE + 6 * step, normalised, none);
+        const size_t middle = fail_writing(12, 6, normalised, none);
         CU_ASSERT_TRUE(middle > 1 && middle < 11);
     }
 }
@@ -467,7 +493,7 @@ static void test_output_that_vanishes(void)
         create_output(&j);
         unlink(j.part);
         CHECK_FAILS(run(&j, &err), GWF_ERR_IO, err, "out.nc.part: is gone");
-        CU_ASSERT_EQUAL(j.times.written, 0);
+        CU_ASSERT_EQUAL(j.times.steps, 0);
         close_job(&j);
     }
 }

@@ -23,6 +23,11 @@ typedef struct gwf_view {
     int rows, cols;
 } gwf_view;
 
+/* Part of each channel of a view. */
+typedef struct gwf_rect {
+    int row, rows, col, cols;
+} gwf_rect;
+
 typedef enum gwf_activation {
     GWF_IDENTITY,
     GWF_RELU,
@@ -35,7 +40,8 @@ typedef enum gwf_op_kind {
     GWF_OP_UPCONV, /* the same, of in with each value in a 2x2; 3x3, see below */
     GWF_OP_POOL, /* out = largest of each 2x2                                                    */
     GWF_OP_GATE, /* out = out * in, in place; with gate_channels 1: in's first channel for all   */
-    GWF_OP_HALO, /* out = in with a border: columns wrap around, rows beyond the edge are zero   */
+    GWF_OP_HALO, /* out = in with a border: columns wrap around (halo_zero: are zero as well), rows
+                  * beyond the edge are zero */
 } gwf_op_kind;
 
 /* Upconv in full: with b = 1 - pad the width of the border that in itself has (0 or 1, each
@@ -52,6 +58,7 @@ typedef struct gwf_op {
     const float *bias;  /* conv: (out.channels) */
     int gate_channels;  /* gate: 1, or as many as out */
     int halo_y, halo_x; /* halo: width of the border on each side */
+    int halo_zero;      /* halo: 1 for a tile, whose border comes from its neighbours afterwards */
 } gwf_op;
 
 typedef struct gwf_context gwf_context; /* an open backend */
@@ -98,6 +105,12 @@ struct gwf_backend {
     gwf_status (*run)(gwf_context *context, gwf_step *step, gwf_error *err);
     gwf_status (*store)(gwf_context *context, const gwf_view *from, float *values, int channels,
                         gwf_error *err);
+    /* A rectangle of a view to the host and back, in whatever order the backend likes: it only
+     * travels to the same backend of another rank. map_bytes(channels, rect rows, cols) bytes. */
+    gwf_status (*pack)(gwf_context *context, const gwf_view *from, const gwf_rect *rect,
+                       void *bytes, gwf_error *err);
+    gwf_status (*unpack)(gwf_context *context, const gwf_view *to, const gwf_rect *rect,
+                         const void *bytes, gwf_error *err);
 };
 
 extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */

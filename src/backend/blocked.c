@@ -143,12 +143,17 @@ void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op)
     }
 }
 
-/* A row with `halo` columns from the other side at each end. */
-static void wrap_row(float *to, const float *from, size_t row, size_t halo)
+/* A row with `halo` columns at each end: those of the other side, or zeros. */
+static void widen_row(float *to, const float *from, size_t row, size_t halo, int zero)
 {
-    memcpy(to, from + row - halo, halo * sizeof *to);
     memcpy(to + halo, from, row * sizeof *to);
-    memcpy(to + halo + row, from, halo * sizeof *to);
+    if (zero) {
+        memset(to, 0, halo * sizeof *to);
+        memset(to + halo + row, 0, halo * sizeof *to);
+    } else {
+        memcpy(to, from + row - halo, halo * sizeof *to);
+        memcpy(to + halo + row, from, halo * sizeof *to);
+    }
 }
 
 void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op)
@@ -166,6 +171,29 @@ void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op)
         if (y < 0 || y >= rows)
             memset(to, 0, wide * sizeof *to);
         else
-            wrap_row(to, in + row * (size_t)(k * rows + y), row, halo);
+            widen_row(to, in + row * (size_t)(k * rows + y), row, halo, op->halo_zero);
     }
+}
+
+/* Row r of the rectangle, counted through all channel blocks, in its map. */
+static float *rect_row(const gwf_blocked *b, const gwf_view *view, const gwf_rect *rect, int r)
+{
+    const size_t k = (size_t)(r / rect->rows), y = (size_t)(rect->row + r % rect->rows);
+    const size_t rows = (size_t)view->rows, cols = (size_t)view->cols;
+    return gwf_blocked_at(b, view) + ((k * rows + y) * cols + (size_t)rect->col) * (size_t)b->block;
+}
+
+void gwf_blocked_pack(const gwf_blocked *b, const gwf_view *from, const gwf_rect *rect, float *to)
+{
+    const size_t row = (size_t)rect->cols * (size_t)b->block;
+    for (int r = 0; r < blocks(b, from) * rect->rows; r++, to += row)
+        memcpy(to, rect_row(b, from, rect, r), row * sizeof *to);
+}
+
+void gwf_blocked_unpack(const gwf_blocked *b, const gwf_view *to, const gwf_rect *rect,
+                        const float *from)
+{
+    const size_t row = (size_t)rect->cols * (size_t)b->block;
+    for (int r = 0; r < blocks(b, to) * rect->rows; r++, from += row)
+        memcpy(rect_row(b, to, rect, r), from, row * sizeof *from);
 }

@@ -27,4 +27,9 @@ void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const flo
 void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op);
 void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op);
 
+/* A rectangle of a view to host memory and back, block by block, row by row. */
+void gwf_blocked_pack(const gwf_blocked *b, const gwf_view *from, const gwf_rect *rect, float *to);
+void gwf_blocked_unpack(const gwf_blocked *b, const gwf_view *to, const gwf_rect *rect,
+                        const float *from);
+
 #endif

@@ -127,6 +127,18 @@ static gwf_status store(gwf_context *g, const gwf_view *from, float *values, int
     return g->inner->store(g->context, from, values, channels, err);
 }
 
+static gwf_status pack(gwf_context *g, const gwf_view *from, const gwf_rect *rect, void *bytes,
+                       gwf_error *err)
+{
+    return g->inner->pack(g->context, from, rect, bytes, err);
+}
+
+static gwf_status unpack(gwf_context *g, const gwf_view *to, const gwf_rect *rect,
+                         const void *bytes, gwf_error *err)
+{
+    return g->inner->unpack(g->context, to, rect, bytes, err);
+}
+
 static gwf_status prepare(gwf_context *g, const gwf_op *op, gwf_step **result, gwf_error *err)
 {
     gwf_step *step = calloc(1, sizeof *step);
@@ -212,4 +224,6 @@ const gwf_backend gwf_backend_guard = {
     .load = load,
     .run = run,
     .store = store,
+    .pack = pack,
+    .unpack = unpack,
 };

@@ -294,6 +294,22 @@ static gwf_status store(gwf_context *context, const gwf_view *from, float *value
     return GWF_OK;
 }
 
+static gwf_status pack(gwf_context *context, const gwf_view *from, const gwf_rect *rect,
+                       void *bytes, gwf_error *err)
+{
+    (void)err;
+    gwf_blocked_pack(&context->maps, from, rect, bytes);
+    return GWF_OK;
+}
+
+static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rect *rect,
+                         const void *bytes, gwf_error *err)
+{
+    (void)err;
+    gwf_blocked_unpack(&context->maps, to, rect, bytes);
+    return GWF_OK;
+}
+
 const gwf_backend gwf_backend_cpu = {
     .name = "cpu",
     .summary = "oneDNN, blocked layouts, OpenMP threads",
@@ -310,4 +326,6 @@ const gwf_backend gwf_backend_cpu = {
     .load = load,
     .run = run,
     .store = store,
+    .pack = pack,
+    .unpack = unpack,
 };

@@ -152,7 +152,9 @@ static void run_halo(const gwf_context *context, const gwf_op *op)
         float *out = channel(context, &op->out, c);
         for (int y = -op->halo_y; y < rows + op->halo_y; y++)
             for (int x = -op->halo_x; x < cols + op->halo_x; x++)
-                *out++ = y < 0 || y >= rows ? 0 : in[y * cols + (x + cols) % cols];
+                *out++ = y < 0 || y >= rows || (op->halo_zero && (x < 0 || x >= cols))
+                             ? 0
+                             : in[y * cols + (x + cols) % cols];
     }
 }
 
@@ -286,6 +288,30 @@ static gwf_status store(gwf_context *context, const gwf_view *from, float *value
     return GWF_OK;
 }
 
+static gwf_status pack(gwf_context *context, const gwf_view *from, const gwf_rect *rect,
+                       void *bytes, gwf_error *err)
+{
+    (void)err;
+    float *to = bytes;
+    for (int c = 0; c < from->channels; c++)
+        for (int y = 0; y < rect->rows; y++, to += rect->cols)
+            memcpy(to, channel(context, from, c) + (rect->row + y) * from->cols + rect->col,
+                   (size_t)rect->cols * sizeof *to);
+    return GWF_OK;
+}
+
+static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rect *rect,
+                         const void *bytes, gwf_error *err)
+{
+    (void)err;
+    const float *from = bytes;
+    for (int c = 0; c < to->channels; c++)
+        for (int y = 0; y < rect->rows; y++, from += rect->cols)
+            memcpy(channel(context, to, c) + (rect->row + y) * to->cols + rect->col, from,
+                   (size_t)rect->cols * sizeof *from);
+    return GWF_OK;
+}
+
 static const char *precision(const gwf_context *context)
 {
     (void)context;
@@ -315,4 +341,6 @@ const gwf_backend gwf_backend_ref = {
     .load = load,
     .run = run,
     .store = store,
+    .pack = pack,
+    .unpack = unpack,
 };

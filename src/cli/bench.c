@@ -3,12 +3,13 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/world.h"
 #include "cli/config.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
 
 typedef struct arguments {
-    const char *model;
+    const char *model, *tiles;
     int steps, lat, lon;
     config file;
 } arguments;
@@ -19,6 +20,8 @@ static const gwf_option_row rows[] = {
     {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL, "maps to time, after two more"},
     {"lat", 0, GWF_OPTION_INT, AT(lat), "0", 0, 65536, NULL, "rows; 0: the training grid's"},
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
+    {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "auto", 0, 0, NULL,
+     "how several ranks (mpirun) cut the map: auto or ROWSxCOLUMNS"},
     {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
      "YAML file with any of these options; those given here go first"},
 };
@@ -68,6 +71,21 @@ static void print_layers(const gwf_plan *plan)
     }
 }
 
+/* How long this tile waited for its neighbours. */
+static void print_borders(const gwf_plan *plan)
+{
+    int count = 0;
+    double waited = 0, total = 0;
+    const gwf_step_time *times = gwf_plan_times(plan, &count);
+    for (int i = 0; i < count; i++) {
+        waited += times[i].waited / (double)times[i].runs;
+        total += times[i].seconds / (double)times[i].runs;
+    }
+    if (waited > 0)
+        printf("waiting for borders of other tiles: %.2f ms (%.1f %%)\n", 1e3 * waited,
+               100 * waited / total);
+}
+
 static void print_summary(const gwf_engine *engine, double *seconds, int steps)
 {
     const double macs = gwf_network_macs(&engine->model.network, engine->nlat, engine->nlon);
@@ -79,6 +97,7 @@ static void print_summary(const gwf_engine *engine, double *seconds, int steps)
     printf("%d step%s: fastest %.1f, median %.1f, slowest %.1f ms; %.0f GFLOP/s\n", steps,
            steps == 1 ? "" : "s", 1e3 * seconds[0], 1e3 * middle, 1e3 * seconds[steps - 1],
            2e-9 * macs / middle);
+    print_borders(engine->plan);
     printf("%.1f ms per step\n", 1e3 * middle);
 }
 
@@ -97,7 +116,7 @@ static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf
     for (int i = -2; i < steps; i++) {
         if (i == 0) gwf_plan_reset_times(engine->plan);
         const double start = gwf_now();
-        GWF_TRY_DONE(gwf_plan_run(engine->plan, in, out, err));
+        GWF_TRY_DONE(gwf_engine_run(engine, in, out, err));
         if (i >= 0) seconds[i] = gwf_now() - start;
     }
 done:
@@ -106,14 +125,12 @@ done:
     return status;
 }
 
-static gwf_status bench(const arguments *a, const gwf_options *options, gwf_engine *engine)
+/* The leader of the map times and prints, the other ranks compute their tiles. */
+static gwf_status time_and_print(const arguments *a, gwf_engine *engine, gwf_error *err)
 {
-    GWF_TRY(gwf_engine_load(engine, a->model, &stderr_log));
-    GWF_TRY(gwf_engine_plan(engine, options, a->lat ? a->lat : engine->model.nlat,
-                            a->lon ? a->lon : engine->model.nlon, &stderr_log));
     double *seconds = calloc((size_t)a->steps, sizeof *seconds);
-    if (!seconds) return gwf_fail(&engine->error, GWF_ERR_MEMORY, "no memory for the times");
-    const gwf_status status = time_steps(engine, a->steps, seconds, &engine->error);
+    if (!seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
+    const gwf_status status = time_steps(engine, a->steps, seconds, err);
     if (status == GWF_OK) {
         print_layers(engine->plan);
         print_summary(engine, seconds, a->steps);
@@ -122,21 +139,52 @@ static gwf_status bench(const arguments *a, const gwf_options *options, gwf_engi
     return status;
 }
 
+static gwf_status prepare(const arguments *a, const gwf_options *options, const world *w,
+                          gwf_engine *engine)
+{
+    gwf_grid grid = {.comm = w->map};
+    gwf_error *err = &engine->error;
+    GWF_TRY(world_agree(w, gwf_engine_load(engine, a->model, &w->log), err));
+    grid.nlat = a->lat ? a->lat : engine->model.nlat;
+    grid.nlon = a->lon ? a->lon : engine->model.nlon;
+    GWF_TRY(
+        gwf_tiling_find(a->tiles, gwf_comm_size(w->map), grid.nlat, grid.nlon, &grid.tiling, err));
+    return gwf_engine_plan(engine, options, &grid, &w->log);
+}
+
+static gwf_status bench(const arguments *a, gwf_options *options, world *w, gwf_engine *engine)
+{
+    gwf_error *err = &engine->error;
+    gwf_status status;
+    GWF_TRY(world_begin(w, options, err));
+    GWF_TRY(world_group(w, 0, err));
+    GWF_TRY(prepare(a, options, w, engine));
+    if (w->leaders) {
+        status = time_and_print(a, engine, err);
+        gwf_engine_dismiss(engine, NULL);
+    } else {
+        status = gwf_engine_serve(engine, err);
+    }
+    return world_agree(w, status, err);
+}
+
 static int run(int argc, char **argv)
 {
     arguments a = {0};
     gwf_error err = {0};
+    world w = {0};
     gwf_options *options = gwf_options_create();
     gwf_engine *engine = calloc(1, sizeof *engine);
     gwf_status status = GWF_ERR_MEMORY;
     if (options && engine) status = args_parse(&command_bench, argc, argv, &a, options, &err);
     if (status == GWF_OK) {
-        status = bench(&a, options, engine);
+        status = bench(&a, options, &w, engine);
         err = engine->error;
     }
-    const int code = report(status, &err);
+    const int code = world_report(&w, status, &err);
     gwf_free(&engine);
     gwf_options_free(&options);
+    world_end(&w);
     config_free(&a.file);
     return code;
 }

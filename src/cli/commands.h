@@ -12,7 +12,9 @@ extern const command command_info;
 extern const command command_bench;
 extern const command command_plot;
 
-/* One line to stderr, "gwflux: ..."; the exit code that goes with the status. */
+/* The exit code that goes with a status. */
+int exit_code(gwf_status status);
+/* One line to stderr, "gwflux: error: ..."; the exit code. */
 int report(gwf_status status, const gwf_error *err);
 
 /* A log that writes "gwflux: ..." lines to stderr. */

@@ -16,11 +16,17 @@ static const command *const commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-int report(gwf_status status, const gwf_error *err)
+int exit_code(gwf_status status)
 {
     if (status == GWF_OK) return 0;
-    fprintf(stderr, "gwflux: error: %s\n", err->text[0] ? err->text : gwf_status_text(status));
     return status == GWF_ERR_ARGUMENT ? 2 : status == GWF_ERR_STOPPED ? 3 : 1;
+}
+
+int report(gwf_status status, const gwf_error *err)
+{
+    if (status != GWF_OK)
+        fprintf(stderr, "gwflux: error: %s\n", err->text[0] ? err->text : gwf_status_text(status));
+    return exit_code(status);
 }
 
 static void write_line(void *user, const char *line)

@@ -202,6 +202,16 @@ gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error 
     return GWF_OK;
 }
 
+gwf_status series_times(series *s, size_t first, size_t count, double *times, gwf_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        gwf_windset *file = NULL;
+        GWF_TRY(series_file_of(s, first + i, &file, err));
+        GWF_TRY(gwf_windset_time(file, first + i - s->files[s->open_number].first, &times[i], err));
+    }
+    return GWF_OK;
+}
+
 gwf_status series_check(const series *s, size_t step, const char *what,
                         const gwf_channel_table *table, const float *values, double time,
                         gwf_error *err)

@@ -32,6 +32,9 @@ gwf_status series_create(const char *const *paths, int count, const gwf_model *m
                          const gwf_log *log, series *s, gwf_error *err);
 void series_free(series *s);
 
+/* Times of `count` steps from `first` on. */
+gwf_status series_times(series *s, size_t first, size_t count, double *times, gwf_error *err);
+
 /* The file whose step this is, opened (its time variable describes the output's). */
 gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err);
 

@@ -1,25 +1,30 @@
 #include "cli/stream.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/clock.h"
 
-enum { SLOTS = 3 };
+enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */ };
 
 typedef struct slot {
     float *features, *prediction, *flux; /* flux == prediction when only fluxes are written */
+    size_t step;                         /* of the output */
     double time;
 } slot;
 
-/* Steps [0, written) are in the file, [written, computed) wait to be written, [computed, read) to
- * be computed. `end` shrinks to the first step that failed. All but the slots' content under the
+/* Turns are counted as this rank takes them; turn n uses slot n % SLOTS. Turns [0, written) are
+ * with the output, [written, computed) wait for that, [computed, read) are to be computed. `end`
+ * shrinks to the first that failed, or that there is no more. All but the slots' content under the
  * mutex. */
 typedef struct ring {
     const stream *s;
     slot slots[SLOTS];
     size_t read, computed, written, end;
-    bool stop; /* writing failed: nothing further makes sense */
+    size_t given; /* rank 0: numbers that all ranks have got */
+    bool stop;    /* writing failed: nothing further makes sense */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -27,52 +32,64 @@ typedef struct ring {
     pthread_cond_t changed;
 } ring;
 
-/* Under the mutex: step `step` failed; everything before it is still to be finished. */
-static void fail_step(ring *r, size_t step, gwf_status status, const gwf_error *err)
+/* Under the mutex: turn `turn` failed; everything before it is still to be finished. */
+static void fail_turn(ring *r, size_t turn, gwf_status status, const gwf_error *err)
 {
-    if (step >= r->end) return;
-    r->end = step;
+    if (turn >= r->end) return;
+    r->end = turn;
     r->status = status;
     r->error = *err;
 }
 
-static void read_step(ring *r, size_t step)
+static void end_turns(ring *r, size_t turn, gwf_status status, const gwf_error *err)
 {
-    gwf_error err = {0};
-    slot *at = &r->slots[step % SLOTS];
-    const double start = gwf_now();
-    const gwf_status status =
-        series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
     pthread_mutex_lock(&r->mutex);
-    r->times.reading += gwf_now() - start;
-    if (status == GWF_OK)
-        r->read = step + 1;
-    else
-        fail_step(r, step, status, &err);
+    if (status != GWF_OK) fail_turn(r, turn, status, err);
+    if (turn < r->end) r->end = turn;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->mutex);
 }
 
-static void write_step(ring *r, size_t step)
+static void read_step(ring *r, size_t turn, size_t step)
 {
     gwf_error err = {0};
-    const slot *at = &r->slots[step % SLOTS];
-    const gwf_engine *engine = r->s->engine;
-    const size_t half =
-        (size_t)engine->model.n_levels * (size_t)engine->nlat * (size_t)engine->nlon;
+    slot *at = &r->slots[turn % SLOTS];
     const double start = gwf_now();
-    gwf_engine_fluxes(engine, at->prediction, at->flux);
-    gwf_status status = series_check(r->s->input, r->s->first + step, "flux", &engine->model.out,
-                                     at->flux, at->time, &err);
-    if (status == GWF_OK)
-        status = gwf_flux_file_write(r->s->file, at->time, at->flux, at->flux + half,
-                                     r->s->normalised ? at->prediction : NULL, &err);
+    at->step = step;
+    const gwf_status status =
+        series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
+    pthread_mutex_lock(&r->mutex);
+    r->times.reading += gwf_now() - start;
+    if (status == GWF_OK) {
+        r->read = turn + 1;
+        r->given = gwf_queue_given(r->s->queue);
+    } else {
+        fail_turn(r, turn, status, &err);
+    }
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
+{
+    gwf_engine_fluxes(s->engine, at->prediction, at->flux);
+    GWF_TRY(series_check(s->input, s->first + at->step, "flux", &s->engine->model.out, at->flux,
+                         at->time, err));
+    return sink_put(s->output, at->step, at->time, at->flux, s->normalised ? at->prediction : NULL,
+                    err);
+}
+
+static void write_step(ring *r, size_t turn)
+{
+    gwf_error err = {0};
+    const double start = gwf_now();
+    const gwf_status status = put_step(r->s, &r->slots[turn % SLOTS], &err);
     pthread_mutex_lock(&r->mutex);
     r->times.writing += gwf_now() - start;
     if (status == GWF_OK) {
-        r->written = step + 1;
+        r->written = turn + 1;
     } else {
-        fail_step(r, step, status, &err);
+        fail_turn(r, turn, status, &err);
         r->stop = true;
     }
     pthread_cond_broadcast(&r->changed);
@@ -90,58 +107,142 @@ static task next_task(const ring *r)
     return WAIT;
 }
 
-/* All NetCDF work, until every step is written or nothing further can be. */
-static void work_on_files(ring *r)
+/* Other ranks are served every so often: a rank alone need not wake up for that. */
+static void wait_for_change(ring *r)
 {
-    for (;;) {
+    struct timespec until;
+    if (gwf_comm_size(r->s->output->leaders) == 1) {
+        pthread_cond_wait(&r->changed, &r->mutex);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += NAP;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&r->changed, &r->mutex, &until);
+}
+
+/* What other leaders want: results written, numbers handed out. A failure here ends this rank. */
+static void serve(ring *r, bool *all_left)
+{
+    gwf_error err = {0};
+    size_t others = 0;
+    gwf_status status = sink_serve(r->s->output, &others, &err);
+    if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
+    if (status == GWF_OK) return;
+    pthread_mutex_lock(&r->mutex);
+    fail_turn(r, r->written, status, &err);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* The next step of the queue, if there is one now. */
+static void take_turn(ring *r, size_t turn)
+{
+    gwf_error err = {0};
+    gwf_turn answer = GWF_TURN_END;
+    size_t number = 0;
+    const gwf_status status = gwf_queue_next(r->s->queue, &answer, &number, &err);
+    if (status == GWF_OK && answer == GWF_TURN_TAKE) {
+        read_step(r, turn, r->s->pending[number]);
+    } else if (status != GWF_OK || answer == GWF_TURN_END) {
+        end_turns(r, turn, status, &err);
+    } else {
         pthread_mutex_lock(&r->mutex);
-        task what;
-        while ((what = next_task(r)) == WAIT) pthread_cond_wait(&r->changed, &r->mutex);
-        const size_t to_read = r->read, to_write = r->written;
+        wait_for_change(r);
         pthread_mutex_unlock(&r->mutex);
-        if (what == END) return;
-        if (what == WRITE) write_step(r, to_write);
-        if (what == READ) read_step(r, to_read);
     }
 }
 
-/* Under the mutex: no step after those that are computed. */
+/* Under the mutex: no turn after those that are computed. */
 static void heed_stop(ring *r)
 {
     gwf_error err = {0};
-    if (!r->s->stop || !*r->s->stop) return;
-    gwf_fail(&err, GWF_ERR_STOPPED, "stopped after %zu of %zu steps", r->computed, r->s->steps);
-    fail_step(r, r->computed, GWF_ERR_STOPPED, &err);
+    if (!r->s->stop || !*r->s->stop || r->status != GWF_OK) return;
+    gwf_fail(&err, GWF_ERR_STOPPED, "stopped on request");
+    fail_turn(r, r->computed, GWF_ERR_STOPPED, &err);
     pthread_cond_broadcast(&r->changed);
 }
 
-/* Wait for the next step to compute; false when there is none. */
-static bool await_step(ring *r, size_t *step)
+/* All work with files and other ranks, until every step is written or nothing further can be. */
+static void work_on_files(ring *r)
+{
+    for (;;) {
+        bool all_left;
+        serve(r, &all_left);
+        pthread_mutex_lock(&r->mutex);
+        task what = next_task(r);
+        if (what == WAIT) wait_for_change(r);
+        heed_stop(r);
+        what = next_task(r);
+        const size_t to_read = r->read, to_write = r->written;
+        const bool failed = r->status != GWF_OK;
+        pthread_mutex_unlock(&r->mutex);
+        if (failed) gwf_queue_stop(r->s->queue, NULL);
+        if (what == END) return;
+        if (what == WRITE) write_step(r, to_write);
+        if (what == READ) take_turn(r, to_read);
+    }
+}
+
+/* This rank is through; rank 0 stays until the others are. A number that rank 0 has promised us and
+ * that we did not take is nobody's: only after a failure. */
+static void leave(ring *r)
+{
+    const struct timespec nap = {0, NAP};
+    gwf_turn turn = GWF_TURN_WAIT;
+    size_t number;
+    bool all_left = false;
+    while (turn != GWF_TURN_END) {
+        if (gwf_queue_next(r->s->queue, &turn, &number, NULL) != GWF_OK) break;
+        if (turn == GWF_TURN_WAIT) nanosleep(&nap, NULL);
+    }
+    gwf_queue_leave(r->s->queue, NULL);
+    if (gwf_comm_rank(r->s->output->leaders) != 0) return;
+    while (!all_left) {
+        serve(r, &all_left);
+        if (!all_left) nanosleep(&nap, NULL);
+    }
+    serve(r, &all_left); /* what was sent before the last one left */
+}
+
+/* Wait for the next turn to compute; false when there is none. */
+static bool await_turn(ring *r, size_t *turn)
 {
     pthread_mutex_lock(&r->mutex);
     while (!r->stop && r->computed < r->end && r->computed == r->read)
         pthread_cond_wait(&r->changed, &r->mutex);
     heed_stop(r);
-    *step = r->computed;
+    *turn = r->computed;
     const bool more = !r->stop && r->computed < r->end;
     pthread_mutex_unlock(&r->mutex);
     return more;
 }
 
-static void compute_step(ring *r, size_t step)
+static void compute_step(ring *r, size_t turn)
 {
     gwf_error err = {0};
-    slot *at = &r->slots[step % SLOTS];
+    slot *at = &r->slots[turn % SLOTS];
     const double start = gwf_now();
-    const gwf_status status = gwf_plan_run(r->s->engine->plan, at->features, at->prediction, &err);
+    const gwf_status status = gwf_engine_run(r->s->engine, at->features, at->prediction, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
     if (status == GWF_OK)
-        r->computed = step + 1;
+        r->computed = turn + 1;
     else
-        fail_step(r, step, status, &err);
+        fail_turn(r, turn, status, &err);
+    const size_t ahead = r->read - r->computed;
+    const size_t done = r->given > ahead ? r->given - ahead : 0;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->mutex);
+    if (r->s->progress) r->s->progress(r->s->user, done);
+}
+
+static void *compute_thread(void *argument)
+{
+    ring *r = argument;
+    size_t turn = 0;
+    while (await_turn(r, &turn)) compute_step(r, turn);
+    return NULL;
 }
 
 static gwf_status allocate_slots(ring *r, gwf_error *err)
@@ -170,41 +271,39 @@ static void free_slots(ring *r)
     }
 }
 
-static void *compute_thread(void *argument)
-{
-    ring *r = argument;
-    size_t step = 0;
-    while (await_step(r, &step)) {
-        compute_step(r, step);
-        if (r->s->progress) r->s->progress(r->s->user, step + 1, r->s->steps);
-    }
-    return NULL;
-}
-
-static gwf_status run_threads(ring *r, gwf_error *err)
+static void run_threads(ring *r)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, compute_thread, r) != 0)
-        return gwf_fail(err, GWF_ERR_MEMORY, "cannot start the thread that computes");
+    gwf_error err = {0};
+    if (pthread_create(&thread, NULL, compute_thread, r) != 0) {
+        gwf_fail(&err, GWF_ERR_MEMORY, "cannot start the thread that computes");
+        fail_turn(r, 0, GWF_ERR_MEMORY, &err);
+        return;
+    }
     work_on_files(r);
     pthread_join(thread, NULL);
-    if (r->status != GWF_OK && err) *err = r->error;
-    return r->status;
 }
 
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
 {
-    ring r = {.s = s, .end = s->steps};
+    ring r = {.s = s, .end = SIZE_MAX};
+    gwf_error failure = {0};
     const double start = gwf_now();
     pthread_mutex_init(&r.mutex, NULL);
     pthread_cond_init(&r.changed, NULL);
-    gwf_status status = allocate_slots(&r, err);
-    if (status == GWF_OK) status = run_threads(&r, err);
+    const gwf_status ready = allocate_slots(&r, &failure);
+    if (ready == GWF_OK)
+        run_threads(&r);
+    else
+        fail_turn(&r, 0, ready, &failure);
+    if (r.status != GWF_OK) gwf_queue_stop(s->queue, NULL);
+    leave(&r);
     free_slots(&r);
     pthread_cond_destroy(&r.changed);
     pthread_mutex_destroy(&r.mutex);
     *times = r.times;
-    times->written = r.written;
+    times->steps = r.written;
     times->total = gwf_now() - start;
-    return status;
+    if (r.status != GWF_OK && err) *err = r.error;
+    return r.status;
 }

@@ -1,38 +1,44 @@
-/* Reading, computing and writing at the same time.
+/* Reading, computing and writing at the same time, on every leader of a group of ranks.
  *
- * The caller's thread does all NetCDF work (the library allows only one, and HDF5 below it prints
- * its failures in all but the one that opened the files), a second one computes. They
- * meet at a ring of slots: step n is read into slot n % SLOTS, computed there, written from there.
- */
+ * The caller's thread does all NetCDF work (the library allows only one thread, and HDF5 below it
+ * prints its failures in all but the one that opened the files) and all talk with other leaders; a
+ * second one computes. They meet at a ring of slots: what is read into a slot is computed there and
+ * written from there. Which steps a leader gets the queue says. */
 #ifndef GWF_CLI_STREAM_H
 #define GWF_CLI_STREAM_H
 
 #include <signal.h>
 
+#include "cli/sink.h"
 #include "cli/series.h"
 #include "coupling/engine.h"
-#include "io/flux_file.h"
+#include "parallel/queue.h"
 
 typedef struct stream {
     gwf_engine *engine; /* planned for the series' grid; all pointers are borrowed */
     series *input;
-    gwf_flux_file *file; /* created for `steps` steps */
-    size_t first, steps; /* of the series */
-    bool normalised;     /* the file takes `prediction` too */
+    sink *output;
+    gwf_queue *queue;      /* hands out numbers n ... */
+    const size_t *pending; /* ... of steps pending[n] of the output, first + pending[n] of input */
+    size_t first;
+    bool normalised; /* the output takes `prediction` too */
     const volatile sig_atomic_t
         *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */
-    /* After every step computed, from the computing thread. */
-    void (*progress)(void *user, size_t done, size_t steps);
+    /* After every step computed here, from the computing thread; done: steps that are, on rank 0
+     * those of all ranks (what others have in hand counts). */
+    void (*progress)(void *user, size_t done);
     void *user;
 } stream;
 
+/* Of this rank. */
 typedef struct stream_times {
-    size_t written;                            /* steps in the file, also after a failure */
+    size_t steps;                              /* handed to the output */
     double total, reading, computing, writing; /* seconds */
 } stream_times;
 
-/* Run all steps. After a failure to read or compute step n, steps before it are still computed and
- * written; the first failure is returned. */
+/* Run until there are no more steps. After a failure to read or compute a step, those taken before
+ * it are still computed and written; nobody gets further ones, and the first failure of this rank
+ * is returned. Collective over the leaders: returns when all are through. */
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "coupling/engine.h"
 
+#include "coupling/share.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -27,28 +29,44 @@ gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf
 static void describe(gwf_engine *engine)
 {
     const gwf_network *n = &engine->model.network;
+    const gwf_tiling tiling = engine->share.tiles.tiling;
+    char tiles[48] = "";
+    if (engine->share.tiles.comm)
+        snprintf(tiles, sizeof tiles, " in %d x %d tiles", tiling.rows, tiling.cols);
     snprintf(engine->description, sizeof engine->description,
-             "%s (widths %s), %d -> %d channels, %d x %d; backend %s: %s, %s", n->architecture,
-             n->widths, n->inputs, n->outputs, engine->nlat, engine->nlon, engine->backend->name,
-             engine->backend->describe(engine->context),
+             "%s (widths %s), %d -> %d channels, %d x %d%s; backend %s: %s, %s", n->architecture,
+             n->widths, n->inputs, n->outputs, engine->nlat, engine->nlon, tiles,
+             engine->backend->name, engine->backend->describe(engine->context),
              engine->backend->precision(engine->context));
 }
 
-static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
-                            const gwf_log *log)
+static gwf_status open_backend(gwf_engine *engine, const gwf_options *options, const gwf_log *log)
 {
     const bool fast = options && strcmp(options->precision, "fp32-fast") == 0;
     const gwf_backend_config config = {.threads = options ? options->threads : 0,
                                        .precision = fast ? GWF_FP32_FAST : GWF_FP32,
                                        .log = log};
+    return gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
+                            &engine->context, &engine->error);
+}
+
+static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
+                            const gwf_log *log)
+{
     gwf_error *err = &engine->error;
+    gwf_share *share = &engine->share;
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
-                             &engine->context, err));
-    GWF_TRY(gwf_plan_create(&engine->model.network, engine->backend, engine->context, nlat, nlon,
-                            &engine->plan, err));
-    engine->nlat = nlat;
-    engine->nlon = nlon;
+    GWF_TRY(open_backend(engine, options, log));
+    engine->nlat = grid->nlat;
+    engine->nlon = grid->nlon;
+    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
+    if (grid->comm && gwf_comm_size(grid->comm) > 1) {
+        GWF_TRY(gwf_share_create(&engine->model, grid, share, err));
+        site.nlat = share->tiles.mine.rows;
+        site.nlon = share->tiles.mine.cols;
+        site.tiles = &share->tiles;
+    }
+    GWF_TRY(gwf_plan_create(&engine->model.network, &site, &engine->plan, err));
     describe(engine);
     /* The plan has its own packed weights. The network's layers point at these: nobody reads them
      * from here on. */
@@ -56,13 +74,13 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, int 
     return GWF_OK;
 }
 
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
                            const gwf_log *log)
 {
-    const gwf_status status = make_plan(engine, options, nlat, nlon, log);
+    gwf_status status = make_plan(engine, options, grid, log);
     if (status == GWF_ERR_MODEL || status == GWF_ERR_MISMATCH)
         gwf_error_prefix(&engine->error, "%s", engine->model_path);
-    return status;
+    return grid->comm ? gwf_agree(grid->comm, status, &engine->error) : status;
 }
 
 gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_engine **result)
@@ -73,7 +91,8 @@ gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_en
     if (!engine) return GWF_ERR_MEMORY;
     if (!model_path) return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "no model file given");
     GWF_TRY(gwf_engine_load(engine, model_path, NULL));
-    return gwf_engine_plan(engine, options, engine->model.nlat, engine->model.nlon, NULL);
+    const gwf_grid grid = {.nlat = engine->model.nlat, .nlon = engine->model.nlon};
+    return gwf_engine_plan(engine, options, &grid, NULL);
 }
 
 void gwf_free(gwf_engine **engine)
@@ -81,6 +100,7 @@ void gwf_free(gwf_engine **engine)
     gwf_engine *e = engine ? *engine : NULL;
     if (!e) return;
     gwf_plan_free(&e->plan);
+    gwf_share_free(&e->share);
     if (e->context) e->backend->close(e->context);
     gwf_model_free(&e->model);
     free(e);
@@ -164,7 +184,7 @@ static gwf_status run_map(gwf_engine *engine, const float *features, float *resu
     if (!features || !result)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
     GWF_TRY(check_values(engine, "feature", &engine->model.in, features));
-    return gwf_plan_run(engine->plan, features, result, &engine->error);
+    return gwf_engine_run(engine, features, result, &engine->error);
 }
 
 gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)

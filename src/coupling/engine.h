@@ -11,13 +11,30 @@
 #include "core/option.h"
 #include "engine/plan.h"
 #include "model/model.h"
+#include "parallel/tiles.h"
+
+/* How one map is shared by several ranks; all zero when it is not. */
+typedef struct gwf_share {
+    gwf_tiles tiles;     /* comm NULL: the map is whole */
+    gwf_mover *in, *out; /* owned, as are the tiles' values */
+    float *features, *prediction;
+} gwf_share;
+
+/* The grid of an engine's maps, and the ranks that compute one together (comm NULL: this one alone;
+ * borrowed, as long as the engine lives). */
+typedef struct gwf_grid {
+    int nlat, nlon;
+    const gwf_comm *comm;
+    gwf_tiling tiling;
+} gwf_grid;
 
 struct gwf_engine {
     gwf_model model;
     const gwf_backend *backend;
     gwf_context *context;
     gwf_plan *plan;
-    int nlat, nlon;
+    int nlat, nlon; /* of the whole map */
+    gwf_share share;
     char model_path[1024]; /* for messages */
     char description[512];
     gwf_error error;
@@ -26,9 +43,21 @@ struct gwf_engine {
 /* First half of gwf_create(): the model file, read and checked. */
 gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log);
 
-/* Second half, once: backend and plan for a grid; the weights are given back to the system. */
-gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, int nlat, int nlon,
+/* Second half, once: backend and plan for a grid; the weights are given back to the system. Local
+ * but for the ranks of one map, which all call it and agree on how it ended. */
+gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_grid *grid,
                            const gwf_log *log);
+
+/* One map through the plan: features (inputs, nlat, nlon), prediction (outputs, nlat, nlon),
+ * unchecked. Where several ranks compute it, rank 0 calls this while the others serve; a failure on
+ * one is the result of all. */
+gwf_status gwf_engine_run(gwf_engine *engine, const float *features, float *prediction,
+                          gwf_error *err);
+
+/* The other ranks of a map: compute tiles until rank 0 dismisses. The first failure is returned at
+ * the end; local where nothing is shared. */
+gwf_status gwf_engine_serve(gwf_engine *engine, gwf_error *err);
+gwf_status gwf_engine_dismiss(gwf_engine *engine, gwf_error *err);
 
 /* Where the first value that is not finite stands; false when all are. n values. */
 bool gwf_find_non_finite(const float *values, size_t n, size_t *where);

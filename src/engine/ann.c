@@ -83,6 +83,7 @@ gwf_status gwf_build_ann(gwf_builder *b)
     int convolutions = 0, hidden = 0;
     gwf_network *n = b->network;
     GWF_TRY(read_sizes(b, &convolutions, &hidden));
+    n->wraps = true;
     n->input = gwf_whole(gwf_build_map(b, 0, n->inputs, 0));
     gwf_slice at = stencil(b, n->input, convolutions);
     for (int i = 1; i <= HIDDEN_LAYERS; i++) {

@@ -17,7 +17,7 @@ typedef struct gwf_builder {
     const gwf_tensor_set *set;
     gwf_network *network;
     bool *used; /* per tensor of the set */
-    gwf_padding padding;
+    gwf_edges edges;
     gwf_status status;
     gwf_error *err;
 } gwf_builder;

@@ -154,12 +154,12 @@ static gwf_status build_known(gwf_builder *b)
                     b->set->count, b->set->count ? b->set->items[0].name : "none");
 }
 
-gwf_status gwf_network_build(gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
+gwf_status gwf_network_build(gwf_tensor_set *set, gwf_edges edges, const gwf_log *log,
                              gwf_network *network, gwf_error *err)
 {
     *network = (gwf_network){.divisor = 1};
     if (gwf_tensor_set_find(set, "layer1.weight")) drop_spare(set, log);
-    gwf_builder b = {.set = set, .network = network, .padding = padding, .err = err};
+    gwf_builder b = {.set = set, .network = network, .edges = edges, .err = err};
     b.used = calloc(set->count + 1, sizeof *b.used);
     if (!b.used) return gwf_fail(err, GWF_ERR_MEMORY, "no memory to build the network");
     b.status = build_known(&b);

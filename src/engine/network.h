@@ -6,6 +6,8 @@
 #ifndef GWF_ENGINE_NETWORK_H
 #define GWF_ENGINE_NETWORK_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -46,6 +48,13 @@ typedef enum gwf_padding {
     GWF_PADDING_PERIODIC_LON /* columns wrap around, zeros beyond the poles */
 } gwf_padding;
 
+/* What is beyond the edges of a map. A tile's map gets a border in the directions in which the map
+ * is cut, to be filled from the neighbours. */
+typedef struct gwf_edges {
+    gwf_padding padding; /* of the U-Net; ANNs wrap in longitude by definition */
+    bool cut_rows, cut_cols;
+} gwf_edges;
+
 typedef struct gwf_network {
     char architecture[32]; /* "attention_unet", "attention_unet_3d", "ann_1x1", ... */
     char widths[64];       /* "64, 128, 256, 512, 1024"; hidden width of an ANN */
@@ -54,14 +63,15 @@ typedef struct gwf_network {
     int n_maps, n_layers, layers_capacity, maps_capacity;
     gwf_slice input, output;
     int inputs, outputs;
+    bool wraps;  /* the last column borders on the first */
     int divisor; /* rows and columns of the grid must be multiples of this */
 } gwf_network;
 
 /* Read architecture and widths off names and shapes and build the list. The set is borrowed and
- * must outlive the network. padding is of the U-Net; ANNs wrap in longitude by definition.
+ * must outlive the network.
  * MODEL: not a network gwflux knows, a tensor missing, of the wrong shape, or unknown (all named),
  * a variance that is none. Unused bnorm* of ANNs are told to the log and taken out of the set. */
-gwf_status gwf_network_build(gwf_tensor_set *set, gwf_padding padding, const gwf_log *log,
+gwf_status gwf_network_build(gwf_tensor_set *set, gwf_edges edges, const gwf_log *log,
                              gwf_network *network, gwf_error *err);
 void gwf_network_free(gwf_network *network);
 

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "engine/arena.h"
+#include "engine/border.h"
 #include "engine/fold.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
 
 typedef struct planned_step {
     gwf_step *step;
+    gwf_border *border; /* a halo operation on a tile: what comes from the neighbours */
     gwf_view out;
     int channels; /* of the result, not rounded up */
 } planned_step;
@@ -34,20 +36,19 @@ struct gwf_plan {
 /* What the layout of one plan is worked out from. */
 typedef struct layout {
     const gwf_network *network;
-    const gwf_backend *backend;
-    const gwf_context *context;
-    int nlat, nlon, block;
+    const gwf_site *site;
+    int block;
     gwf_extent *extents; /* one per map */
 } layout;
 
 static int rows_of(const layout *l, const gwf_map *map)
 {
-    return (l->nlat >> map->level) + 2 * map->halo_y;
+    return (l->site->nlat >> map->level) + 2 * map->halo_y;
 }
 
 static int cols_of(const layout *l, const gwf_map *map)
 {
-    return (l->nlon >> map->level) + 2 * map->halo_x;
+    return (l->site->nlon >> map->level) + 2 * map->halo_x;
 }
 
 static gwf_view view_of(const layout *l, gwf_slice slice)
@@ -85,7 +86,8 @@ static void find_lifetimes(const layout *l, gwf_plan *plan)
         gwf_extent *extent = &l->extents[i];
         const gwf_view view = view_of(l, (gwf_slice){i, GWF_WHOLE});
         if (extent->last < extent->first) continue;
-        extent->bytes = l->backend->map_bytes(l->context, view.channels, view.rows, view.cols);
+        extent->bytes =
+            l->site->backend->map_bytes(l->site->context, view.channels, view.rows, view.cols);
         plan->unshared_bytes += extent->bytes;
     }
     plan->arena_bytes = gwf_arena_lay_out(l->extents, n->n_maps);
@@ -109,6 +111,7 @@ static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *f
                              : layer->gate_channels,
         .halo_y = out->halo_y,
         .halo_x = out->halo_x,
+        .halo_zero = l->site->tiles != NULL,
     };
 }
 
@@ -130,15 +133,18 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
     const gwf_op op = op_of(l, layer, &folded);
     planned->out = op.out;
     planned->channels = gwf_slice_channels(l->network, layer->out);
-    const gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
+    gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
     gwf_folded_free(&folded);
+    if (status == GWF_OK && layer->kind == GWF_OP_HALO && l->site->tiles)
+        status = gwf_border_create(plan->backend, plan->context, &op, l->site->tiles,
+                                   &planned->border, err);
     if (status != GWF_OK) {
         gwf_error_prefix(err, "layer %s", layer->name);
         return status;
     }
     name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
     plan->times[i + 1].algorithm = plan->backend->algorithm(plan->context, planned->step);
-    plan->times[i + 1].macs = gwf_layer_macs(l->network, layer, l->nlat, l->nlon);
+    plan->times[i + 1].macs = gwf_layer_macs(l->network, layer, l->site->nlat, l->site->nlon);
     return GWF_OK;
 }
 
@@ -168,12 +174,11 @@ static gwf_status check_grid(const gwf_network *network, int nlat, int nlon, gwf
     return GWF_OK;
 }
 
-gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backend,
-                           gwf_context *context, int nlat, int nlon, gwf_plan **result,
+gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf_plan **result,
                            gwf_error *err)
 {
     *result = NULL;
-    GWF_TRY(check_grid(network, nlat, nlon, err));
+    GWF_TRY(check_grid(network, site->nlat, site->nlon, err));
     gwf_status status = GWF_ERR_MEMORY;
     gwf_plan *plan = calloc(1, sizeof *plan);
     gwf_extent *extents = calloc((size_t)network->n_maps, sizeof *extents);
@@ -185,13 +190,12 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backen
         gwf_fail(err, status, "no memory for the plan");
         goto done;
     }
-    plan->backend = backend;
-    plan->context = context;
+    plan->backend = site->backend;
+    plan->context = site->context;
     plan->n_steps = network->n_layers;
     plan->inputs = network->inputs;
     plan->outputs = network->outputs;
-    const layout l = {network, backend, context, nlat, nlon, backend->channel_block(context),
-                      extents};
+    const layout l = {network, site, site->backend->channel_block(site->context), extents};
     status = prepare_all(&l, plan, err);
 done:
     free(extents);
@@ -204,8 +208,10 @@ void gwf_plan_free(gwf_plan **plan)
 {
     gwf_plan *p = *plan;
     if (!p) return;
-    for (int i = 0; p->steps && i < p->n_steps; i++)
+    for (int i = 0; p->steps && i < p->n_steps; i++) {
         p->backend->release(p->context, p->steps[i].step);
+        gwf_border_free(&p->steps[i].border);
+    }
     free(p->steps);
     free(p->times);
     free(p->tap_values);
@@ -231,18 +237,38 @@ static gwf_status call_tap(gwf_plan *plan, int i, gwf_error *err)
     return GWF_OK;
 }
 
+/* A halo operation whose border comes from other ranks: they wait for ours, so that it is sent and
+ * theirs is taken even when something has failed here (*status) before. */
+static void run_border(gwf_plan *plan, int i, gwf_status *status, gwf_error *err)
+{
+    planned_step *s = &plan->steps[i];
+    gwf_error *first = *status == GWF_OK ? err : NULL;
+    gwf_status now = gwf_border_begin(s->border, first);
+    if (*status == GWF_OK) *status = now;
+    if (*status == GWF_OK) *status = plan->backend->run(plan->context, s->step, err);
+    const double start = gwf_now();
+    first = *status == GWF_OK ? err : NULL;
+    now = gwf_border_end(s->border, first);
+    if (*status == GWF_OK) *status = now;
+    plan->times[i + 1].waited += gwf_now() - start;
+}
+
 gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err)
 {
     const gwf_backend *backend = plan->backend;
     gwf_context *context = plan->context;
     double clock = gwf_now();
-    GWF_TRY(backend->load(context, &plan->input, input, plan->inputs, err));
+    gwf_status status = backend->load(context, &plan->input, input, plan->inputs, err);
     book(plan, 0, &clock);
     for (int i = 0; i < plan->n_steps; i++) {
-        GWF_TRY(backend->run(context, plan->steps[i].step, err));
+        if (plan->steps[i].border)
+            run_border(plan, i, &status, err);
+        else if (status == GWF_OK)
+            status = backend->run(context, plan->steps[i].step, err);
         book(plan, i + 1, &clock);
-        if (plan->tap) GWF_TRY(call_tap(plan, i, err));
+        if (plan->tap && status == GWF_OK) status = call_tap(plan, i, err);
     }
+    GWF_TRY(status);
     GWF_TRY(backend->store(context, &plan->output, output, plan->outputs, err));
     book(plan, plan->n_steps + 1, &clock);
     return GWF_OK;
@@ -257,7 +283,7 @@ const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count)
 void gwf_plan_reset_times(gwf_plan *plan)
 {
     for (int i = 0; i < plan->n_steps + 2; i++) {
-        plan->times[i].seconds = 0;
+        plan->times[i].seconds = plan->times[i].waited = 0;
         plan->times[i].runs = 0;
     }
 }

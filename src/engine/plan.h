@@ -4,19 +4,28 @@
 
 #include "backend/backend.h"
 #include "engine/network.h"
+#include "parallel/tiles.h"
 
 typedef struct gwf_plan gwf_plan;
 
+/* Where a network runs; all borrowed, to outlive the plan. */
+typedef struct gwf_site {
+    const gwf_backend *backend;
+    gwf_context *context;
+    int nlat, nlon;         /* of the map, or of this rank's tile of it */
+    const gwf_tiles *tiles; /* NULL: the map is whole */
+} gwf_site;
+
 /* Lay out the maps in one arena, fold and pack the weights, prepare every step. The network and
- * its tensors are read, not kept; backend and context are borrowed and must outlive the plan.
+ * its tensors are read, not kept; with tiles it was built for edges that are cut. Local.
  * MISMATCH: rows or columns are not multiples of the network's divisor. */
-gwf_status gwf_plan_create(const gwf_network *network, const gwf_backend *backend,
-                           gwf_context *context, int nlat, int nlon, gwf_plan **plan,
+gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf_plan **plan,
                            gwf_error *err);
 void gwf_plan_free(gwf_plan **plan);
 
 /* One map: input (inputs, nlat, nlon), output (outputs, nlat, nlon), both on the host, borrowed.
- * Allocates nothing. */
+ * Allocates nothing. With tiles collective; a rank whose backend fails still exchanges borders, so
+ * that the others end: they are to agree on the status afterwards. */
 gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err);
 
 /* What happened in each step since the plan was made, "load" first and "store" last. */
@@ -26,6 +35,7 @@ typedef struct gwf_step_time {
     const char *algorithm;    /* how the backend does it, or "" */
     double macs;              /* multiply-adds of one map; 0: not a convolution */
     double seconds;           /* sum over all runs */
+    double waited;            /* of these, for the borders of neighbouring tiles */
     long runs;
 } gwf_step_time;
 

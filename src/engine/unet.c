@@ -15,15 +15,15 @@
 
 enum { DEPTH = 5 };
 
-/* A 3x3 convolution over `in`, or (kind upconv) over `in` at twice its size. With periodic padding
- * the map gets its two border columns first. */
+/* A 3x3 convolution over `in`, or (kind upconv) over `in` at twice its size. Where the zeros around
+ * a map will not do, because columns wrap or because the map is a tile, it gets a border first. */
 static void conv3x3(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slice in, gwf_slice out,
                     gwf_activation activation, const gwf_conv_term *terms, int n_terms)
 {
     if (b->status != GWF_OK) return;
-    const bool periodic = b->padding == GWF_PADDING_PERIODIC_LON;
-    if (periodic) {
-        const int wide = gwf_build_halo_map(b, in, 0, 1);
+    const bool border_y = b->edges.cut_rows, border_x = b->edges.cut_cols || b->network->wraps;
+    if (border_y || border_x) {
+        const int wide = gwf_build_halo_map(b, in, border_y, border_x);
         char halo[GWF_LAYER_NAME];
         snprintf(halo, sizeof halo, "%.25s.halo", name);
         gwf_build_layer(b, GWF_OP_HALO, halo, in, gwf_whole(wide));
@@ -32,8 +32,8 @@ static void conv3x3(gwf_builder *b, gwf_op_kind kind, const char *name, gwf_slic
     gwf_layer *layer = gwf_build_layer(b, kind, name, in, out);
     if (!layer) return;
     layer->kernel = 3;
-    layer->pad_y = 1;
-    layer->pad_x = periodic ? 0 : 1;
+    layer->pad_y = !border_y;
+    layer->pad_x = !border_x;
     layer->activation = activation;
     layer->n_terms = n_terms;
     memcpy(layer->terms, terms, (size_t)n_terms * sizeof *terms);
@@ -204,6 +204,7 @@ gwf_status gwf_build_unet(gwf_builder *b)
     gwf_network *n = b->network;
     snprintf(n->architecture, sizeof n->architecture, "attention_unet");
     n->divisor = 1 << (DEPTH - 1);
+    n->wraps = b->edges.padding == GWF_PADDING_PERIODIC_LON;
     GWF_TRY(read_sizes(b, width));
     n->input = gwf_whole(gwf_build_map(b, 0, n->inputs, 0));
     for (int k = 0; k < DEPTH - 1; k++) concat[k] = gwf_build_map(b, k, width[k], width[k]);

@@ -7,7 +7,7 @@
 #include "io/nc_internal.h"
 #include "io/windset_internal.h"
 
-enum { TIME_CHUNK = 512, COPY_LIMIT = 4096 };
+enum { COPY_LIMIT = 4096 };
 static const double nominal_surface_pressure = 101325.0; /* Pa */
 
 typedef struct text_attribute {
@@ -133,10 +133,11 @@ static gwf_status define_time(gwf_nc *nc, const gwf_flux_layout *l, int *id, gwf
     const gwf_windset *like = l->time_of;
     const gwf_nc_variable *model = like ? gwf_windset_time_variable(like) : NULL;
     const nc_type type = model ? gwf_nc_type_of(gwf_windset_nc(like), model) : NC_INT;
-    const size_t chunk = TIME_CHUNK;
+    const size_t chunk = GWF_FLUX_TIME_CHUNK;
     int dim = -1, rc = GWF_NC(nc_inq_dimid(nc->id, "time", &dim));
     if (rc == NC_NOERR) rc = nc_def_var(nc->id, "time", type, 1, &dim, id);
     if (rc == NC_NOERR) rc = nc_def_var_chunking(nc->id, *id, NC_CHUNKED, &chunk);
+    if (rc == NC_NOERR) rc = nc_def_var_fill(nc->id, *id, NC_FILL, NULL); /* the file has none */
     if (rc != NC_NOERR) return gwf_nc_fail(nc, "time", "cannot be defined", rc, GWF_ERR_IO, err);
     if (model) copy_attributes(gwf_windset_nc(like), model->id, nc, *id);
     return name_time(nc, l->time_units, !model, err);

@@ -1,6 +1,7 @@
 #include "io/nc_internal.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,7 @@ enum { ATTRIBUTE_LIMIT = 1 << 20 }; /* bytes of text, or strings, that an attrib
 int H5dont_atexit(void) __attribute__((weak));
 int H5Eset_auto2(int64_t stack, void *function, void *data) __attribute__((weak));
 
-/* HDF5 prints what fails, and NetCDF-C turns that off in one thread only. */
-static void keep_quiet(void)
+void gwf_nc_keep_quiet(void)
 {
     const int64_t this_thread = 0;
     if (H5Eset_auto2) H5Eset_auto2(this_thread, NULL, NULL);
@@ -109,7 +109,7 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
     GWF_TRY(gwf_nc_check_local(path, err));
     GWF_TRY(check_readable(path, err));
     GWF_TRY(take_path(file, path, err));
-    keep_quiet();
+    gwf_nc_keep_quiet();
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
     if (rc != NC_NOERR) return open_failed(file, rc, err);
     const gwf_status status = gwf_nc_check_length(file, err);
@@ -125,13 +125,25 @@ gwf_status gwf_nc_create(const char *path, gwf_nc *file, gwf_error *err)
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return gwf_fail(err, GWF_ERR_IO, "%s: is not a regular file, cannot be written", path);
     GWF_TRY(take_path(file, path, err));
-    keep_quiet();
+    gwf_nc_keep_quiet();
     int rc = GWF_NC(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &file->id));
     if (rc == NC_NOERR) rc = nc_set_fill(file->id, NC_NOFILL, NULL);
     if (rc == NC_NOERR) return GWF_OK;
     const gwf_status status = gwf_nc_fail(file, NULL, "cannot be created", rc, GWF_ERR_IO, err);
     if (file->id >= 0) nc_abort(file->id);
     return give_up(file, status);
+}
+
+gwf_status gwf_nc_open_write(const char *path, const gwf_comm *comm, gwf_nc *file, gwf_error *err)
+{
+    GWF_TRY(take_path(file, path, err));
+    gwf_nc_keep_quiet();
+    const int rc = GWF_NC(comm ? gwf_nc_parallel_open(path, comm, &file->id)
+                               : nc_open(path, NC_WRITE, &file->id));
+    if (rc == NC_NOERR) return GWF_OK;
+    file->id = -1;
+    return give_up(file,
+                   gwf_nc_fail(file, NULL, "cannot be opened for writing", rc, GWF_ERR_IO, err));
 }
 
 gwf_status gwf_nc_close(gwf_nc *file, gwf_error *err)
@@ -155,6 +167,34 @@ nc_type gwf_nc_type_of(const gwf_nc *file, const gwf_nc_variable *v)
 {
     nc_type type = NC_NAT;
     return nc_inq_vartype(file->id, v->id, &type) == NC_NOERR ? type : NC_NAT;
+}
+
+double gwf_nc_raw_number(nc_type type, const void *value)
+{
+    switch (type) {
+    case NC_BYTE:
+        return *(const signed char *)value;
+    case NC_UBYTE:
+        return *(const unsigned char *)value;
+    case NC_SHORT:
+        return *(const short *)value;
+    case NC_USHORT:
+        return *(const unsigned short *)value;
+    case NC_INT:
+        return *(const int *)value;
+    case NC_UINT:
+        return *(const unsigned *)value;
+    case NC_INT64:
+        return (double)*(const long long *)value;
+    case NC_UINT64:
+        return (double)*(const unsigned long long *)value;
+    case NC_FLOAT:
+        return (double)*(const float *)value;
+    case NC_DOUBLE:
+        return *(const double *)value;
+    default:
+        return NAN;
+    }
 }
 
 gwf_status gwf_nc_variable_count(const gwf_nc *file, int *count, gwf_error *err)

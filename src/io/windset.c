@@ -9,9 +9,10 @@
 
 #include "core/size.h"
 #include "io/nc_internal.h"
+#include "io/slab.h"
 #include "io/windset_internal.h"
 
-enum { AXIS_LIMIT = 1 << 16, SCRATCH_VALUES = 1 << 22 };
+enum { AXIS_LIMIT = 1 << 16 };
 static const char expected[] = "(time, idim, lat, lon)";
 
 struct gwf_windset {
@@ -19,11 +20,7 @@ struct gwf_windset {
     gwf_windset_header header;
     gwf_nc_variable features, time;
     bool has_time;
-    bool is_float;     /* stored as float: read without a detour */
-    double missing[2]; /* stored values that stand for nothing; NaN (equal to none) when unused */
-    double scale, offset;
-    double *scratch; /* scratch_channels maps of other storage types, made at the first read */
-    size_t scratch_channels;
+    gwf_slab *slab;
 };
 
 const gwf_windset_header *gwf_windset_header_of(const gwf_windset *file)
@@ -126,13 +123,7 @@ static gwf_status find_features(gwf_windset *file, gwf_error *err)
         !gwf_nc_variable_find(&file->nc, "__xarray_dataarray_variable__", v))
         return no_features(&file->nc, err);
     if (v->rank != 4 || !dims_in_order(v)) return wrong_shape(file, err);
-    GWF_TRY(check_lengths(file, err));
-    const nc_type type = gwf_nc_type_of(&file->nc, v);
-    if (!gwf_nc_is_number(type))
-        return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: does not hold numbers",
-                        file->nc.path, v->name);
-    file->is_float = type == NC_FLOAT;
-    return GWF_OK;
+    return check_lengths(file, err);
 }
 
 /* --- what stands around them ---------------------------------------------------------------- */
@@ -191,34 +182,15 @@ static void gather_text(gwf_windset *file)
     append_attributes(file, NULL);
 }
 
-/* Never written parts of a file hold NetCDF's default fill value. It is looked for among floating
- * values only: packed integers may mean theirs. */
-static gwf_status read_packing(gwf_windset *file, gwf_error *err)
-{
-    const gwf_nc *nc = &file->nc;
-    const gwf_nc_variable *v = &file->features;
-    const nc_type type = gwf_nc_type_of(nc, v);
-    file->scale = 1;
-    file->missing[0] = type == NC_FLOAT || type == NC_DOUBLE ? NC_FILL_DOUBLE : NAN;
-    file->missing[1] = NAN;
-    gwf_nc_number(nc, v, "scale_factor", &file->scale);
-    gwf_nc_number(nc, v, "add_offset", &file->offset);
-    gwf_nc_number(nc, v, "_FillValue", &file->missing[0]);
-    gwf_nc_number(nc, v, "missing_value", &file->missing[1]);
-    if (isfinite(file->scale) && isfinite(file->offset)) return GWF_OK;
-    return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: scale_factor or add_offset not finite",
-                    nc->path, v->name);
-}
-
 static gwf_status inspect(gwf_windset *file, gwf_error *err)
 {
     GWF_TRY(find_features(file, err));
     GWF_TRY(read_header(file, err));
-    GWF_TRY(read_packing(file, err));
+    GWF_TRY(gwf_slab_open(&file->nc, &file->features, 1, &file->slab, err));
+    snprintf(file->header.advice, sizeof file->header.advice, "%s", gwf_slab_advice(file->slab));
     find_time(file);
     gather_text(file);
-    return gwf_windset_tune_cache(&file->nc, &file->features, file->header.advice,
-                                  sizeof file->header.advice, err);
+    return GWF_OK;
 }
 
 gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err)
@@ -234,68 +206,25 @@ gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err
 void gwf_windset_close(gwf_windset **file)
 {
     if (!*file) return;
+    gwf_slab_close(&(*file)->slab);
     gwf_nc_close(&(*file)->nc, NULL);
     free((*file)->header.lat);
     free((*file)->header.lon);
-    free((*file)->scratch);
     free(*file);
     *file = NULL;
 }
 
+void gwf_windset_set_threads(gwf_windset *file, int threads)
+{
+    gwf_slab_set_threads(file->slab, threads);
+}
+
+const char *gwf_windset_how(const gwf_windset *file)
+{
+    return gwf_slab_how(file->slab);
+}
+
 /* --- reading -------------------------------------------------------------------------------- */
-
-static gwf_status read_failed(const gwf_windset *file, size_t step, int rc, gwf_error *err)
-{
-    char what[64];
-    snprintf(what, sizeof what, "reading step %zu failed", step);
-    return gwf_nc_fail(&file->nc, file->features.name, what, rc, GWF_ERR_IO, err);
-}
-
-static gwf_status read_floats(gwf_windset *file, const size_t start[4], const size_t count[4],
-                              float *values, gwf_error *err)
-{
-    const int rc = GWF_NC(nc_get_vara_float(file->nc.id, file->features.id, start, count, values));
-    if (rc != NC_NOERR) return read_failed(file, start[0], rc, err);
-    /* as floats: -9999.9 in double equals no stored value */
-    const float a = (float)file->missing[0], b = (float)file->missing[1];
-    const bool packed = file->scale != 1 || file->offset != 0;
-    const size_t n = count[1] * count[2] * count[3];
-    for (size_t i = 0; i < n; i++) values[i] = values[i] == a || values[i] == b ? NAN : values[i];
-    for (size_t i = 0; packed && i < n; i++)
-        values[i] = (float)(values[i] * file->scale + file->offset);
-    return GWF_OK;
-}
-
-/* Other types go through double, so that packed integers keep all their digits. */
-static gwf_status make_scratch(gwf_windset *file, gwf_error *err)
-{
-    if (file->scratch) return GWF_OK;
-    const size_t map = file->header.nlat * file->header.nlon;
-    file->scratch_channels = map < SCRATCH_VALUES ? SCRATCH_VALUES / map : 1;
-    file->scratch = malloc(file->scratch_channels * map * sizeof *file->scratch);
-    if (file->scratch) return GWF_OK;
-    return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", file->nc.path);
-}
-
-static gwf_status read_others(gwf_windset *file, const size_t start[4], const size_t count[4],
-                              float *values, gwf_error *err)
-{
-    const double a = file->missing[0], b = file->missing[1];
-    size_t first[4] = {start[0], start[1], 0, 0}, piece[4] = {1, 0, count[2], count[3]};
-    GWF_TRY(make_scratch(file, err));
-    for (size_t left = count[1]; left > 0; left -= piece[1], first[1] += piece[1]) {
-        piece[1] = left < file->scratch_channels ? left : file->scratch_channels;
-        const int rc =
-            GWF_NC(nc_get_vara_double(file->nc.id, file->features.id, first, piece, file->scratch));
-        if (rc != NC_NOERR) return read_failed(file, start[0], rc, err);
-        const size_t n = piece[1] * piece[2] * piece[3];
-        for (size_t i = 0; i < n; i++) {
-            const double x = file->scratch[i];
-            *values++ = x == a || x == b ? NAN : (float)(x * file->scale + file->offset);
-        }
-    }
-    return GWF_OK;
-}
 
 static gwf_status check_request(const gwf_windset *file, size_t step, const int *index, int count,
                                 gwf_error *err)
@@ -321,8 +250,7 @@ gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, in
         const size_t start[4] = {step, (size_t)index[i], 0, 0};
         const size_t size[4] = {1, (size_t)n, nlat, nlon};
         float *run = values + (size_t)i * nlat * nlon;
-        GWF_TRY(file->is_float ? read_floats(file, start, size, run, err)
-                               : read_others(file, start, size, run, err));
+        GWF_TRY(gwf_slab_read(file->slab, start, size, run, err));
     }
     return GWF_OK;
 }

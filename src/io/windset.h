@@ -27,6 +27,12 @@ typedef struct gwf_windset_header {
 gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err);
 void gwf_windset_close(gwf_windset **file);
 
+/* How many threads may decode compressed features: 1 until this is called, 0 for as many as there
+ * are cores. To be called before the first read. */
+void gwf_windset_set_threads(gwf_windset *file, int threads);
+/* How the features are read, in words for a summary line; borrowed, valid until close. */
+const char *gwf_windset_how(const gwf_windset *file);
+
 /* Borrowed, valid until close. */
 const gwf_windset_header *gwf_windset_header_of(const gwf_windset *file);
 const char *gwf_windset_path(const gwf_windset *file);

@@ -17,11 +17,4 @@ const gwf_nc_variable *gwf_windset_time_variable(const gwf_windset *file);
 gwf_status gwf_windset_axis(const gwf_nc *file, const char *const names[2], size_t count,
                             double full, double **values, gwf_error *err);
 
-/* A chunk cache with which reading step by step decodes every chunk once, if one row of chunks
- * (all that cover a step) is small enough. `advice` (size bytes) becomes "", or one line that says
- * why reading will be slow and what cures it. FORMAT for chunks that cannot be decoded in bounded
- * memory. */
-gwf_status gwf_windset_tune_cache(const gwf_nc *file, const gwf_nc_variable *features, char *advice,
-                                  size_t size, gwf_error *err);
-
 #endif

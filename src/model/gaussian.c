@@ -17,14 +17,28 @@ static void legendre(int n, double x, double *value, double *slope)
     *slope = n * (x * at - before) / (x * x - 1);
 }
 
+/* The i-th zero x of P_n from the south, by Newton's method, and P_n'(x). */
+static double zero(int n, int i, double *slope)
+{
+    double x = -cos(pi * (i + 0.75) / (n + 0.5)), value;
+    for (int step = 0; step < 10; step++) {
+        legendre(n, x, &value, slope);
+        x -= value / *slope;
+    }
+    return x;
+}
+
 void gwf_gaussian_latitudes(int n, double *degrees)
 {
+    double slope;
+    for (int i = 0; i < n; i++) degrees[i] = asin(zero(n, i, &slope)) * 180 / pi;
+}
+
+void gwf_gaussian_weights(int n, double *weights)
+{
+    double slope;
     for (int i = 0; i < n; i++) {
-        double x = -cos(pi * (i + 0.75) / (n + 0.5)), value, slope;
-        for (int step = 0; step < 10; step++) {
-            legendre(n, x, &value, &slope);
-            x -= value / slope;
-        }
-        degrees[i] = asin(x) * 180 / pi;
+        const double x = zero(n, i, &slope);
+        weights[i] = 2 / ((1 - x * x) * slope * slope);
     }
 }

@@ -3,17 +3,13 @@
 #ifndef GWF_MODEL_LEVELS_H
 #define GWF_MODEL_LEVELS_H
 
+#include "core/l137.h"
+
 enum {
     GWF_LEVELS = 122,             /* levels of the data set                        */
     GWF_FIRST_LEVEL = 16,         /* number of the first one in the 137            */
     GWF_STRATOSPHERE_LEVELS = 60, /* the first 60: 1.45 hPa to 207 hPa             */
 };
-
-typedef struct gwf_level {
-    int number; /* 16..137 */
-    double a;   /* Pa */
-    double b;   /* 1 */
-} gwf_level;
 
 /* index 0 (top) .. GWF_LEVELS - 1 (lowest); NULL outside. */
 const gwf_level *gwf_level_at(int index);

@@ -94,7 +94,8 @@ gwf_status gwf_model_build(gwf_tensor_set *set, const gwf_model_choice *choice, 
     *set = (gwf_tensor_set){0};
     snprintf(model->source, sizeof model->source, "%s", source);
     GWF_TRY_DONE(keep_choice(choice, model, err));
-    GWF_TRY_DONE(gwf_network_build(&model->set, model->padding, log, &model->network, err));
+    GWF_TRY_DONE(gwf_network_build(&model->set, (gwf_edges){.padding = model->padding}, log,
+                                   &model->network, err));
     GWF_TRY_DONE(build_channels(model, err));
     GWF_TRY_DONE(build_grid(model, err));
 done:

@@ -67,5 +67,7 @@ const char *gwf_flux_kind_name(gwf_flux_kind kind);
 
 /* n Gaussian latitudes in degrees, south to north: the zeros of the Legendre polynomial P_n. */
 void gwf_gaussian_latitudes(int n, double *degrees);
+/* Their n weights, which sum to 2 (Gauss-Legendre quadrature in sine of latitude). */
+void gwf_gaussian_weights(int n, double *weights);
 
 #endif

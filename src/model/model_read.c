@@ -306,8 +306,8 @@ static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *mo
     GWF_TRY(read_axis(file, "lat", &model->lat, &model->nlat, err));
     GWF_TRY(read_axis(file, "lon", &model->lon, &model->nlon, err));
     GWF_TRY(read_weights(file, &model->set, err));
-    const gwf_status status =
-        gwf_network_build(&model->set, model->padding, log, &model->network, err);
+    const gwf_status status = gwf_network_build(&model->set, (gwf_edges){.padding = model->padding},
+                                                log, &model->network, err);
     if (status != GWF_OK) {
         gwf_error_prefix(err, "%s", file->path);
         return status;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static gwf_status make(gwf_comm **comm, gwf_error *err)
 {
@@ -27,6 +28,17 @@ static bool several_tasks(const char *variable)
     return text && strtol(text, NULL, 10) > 1;
 }
 
+int gwf_mpi_expected_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                        "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = getenv(names[i]);
+        if (text) return (int)strtol(text, NULL, 10);
+    }
+    return 0;
+}
+
 #ifdef GWF_HAVE_MPI
 
 /* What the launchers of Open MPI, PMIx and PMI tell their ranks. */
@@ -49,6 +61,18 @@ gwf_status gwf_mpi_check(int rc, const char *what, gwf_error *err)
     if (rc == MPI_SUCCESS) return GWF_OK;
     MPI_Error_string(rc, text, &length);
     return gwf_fail(err, GWF_ERR_BACKEND, "MPI: %s failed (%s)", what, text);
+}
+
+gwf_status gwf_mpi_wait(MPI_Request *request, gwf_error *err)
+{
+    enum { SPINS = 200 };
+    const struct timespec nap = {0, 50000}; /* s, ns */
+    int done = 0;
+    for (int i = 0; !done; i++) {
+        if (i > SPINS) nanosleep(&nap, NULL);
+        GWF_TRY(gwf_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "MPI_Test", err));
+    }
+    return GWF_OK;
 }
 
 gwf_status gwf_mpi_start(gwf_error *err)
@@ -168,6 +192,15 @@ gwf_status gwf_comm_broadcast(const gwf_comm *comm, void *data, size_t bytes, in
     return GWF_OK;
 }
 
+gwf_status gwf_comm_order(const gwf_comm *comm, int *order, gwf_error *err)
+{
+    MPI_Request request;
+    if (comm->size == 1) return GWF_OK;
+    GWF_TRY(
+        gwf_mpi_check(MPI_Ibcast(order, 1, MPI_INT, 0, comm->mpi, &request), "MPI_Ibcast", err));
+    return gwf_mpi_wait(&request, err);
+}
+
 static gwf_status reduce(const gwf_comm *comm, double *values, int n, MPI_Op op, gwf_error *err)
 {
     if (comm->size == 1) return GWF_OK;
@@ -252,6 +285,14 @@ gwf_status gwf_comm_broadcast(const gwf_comm *comm, void *data, size_t bytes, in
     (void)data;
     (void)bytes;
     (void)root;
+    (void)err;
+    return GWF_OK;
+}
+
+gwf_status gwf_comm_order(const gwf_comm *comm, int *order, gwf_error *err)
+{
+    (void)comm;
+    (void)order;
     (void)err;
     return GWF_OK;
 }

@@ -18,6 +18,10 @@ typedef struct gwf_comm gwf_comm;
  * (several tasks that know nothing of each other) is UNSUPPORTED. */
 gwf_status gwf_mpi_launched(bool *launched, gwf_error *err);
 
+/* Local: the rank that the launcher has told this process; 0 without one. For messages before MPI
+ * has started. */
+int gwf_mpi_expected_rank(void);
+
 /* For the command: MPI itself, with threads that may all call it; at the end, after every
  * communicator is freed. BACKEND when MPI does not grant the threads. */
 gwf_status gwf_mpi_start(gwf_error *err);
@@ -47,6 +51,9 @@ gwf_status gwf_agree(const gwf_comm *comm, gwf_status mine, gwf_error *err);
 /* From rank `root` to all. */
 gwf_status gwf_comm_broadcast(const gwf_comm *comm, void *data, size_t bytes, int root,
                               gwf_error *err);
+
+/* A number from rank 0 to all; who has to wait for it does so asleep. */
+gwf_status gwf_comm_order(const gwf_comm *comm, int *order, gwf_error *err);
 
 /* In place, over all ranks: the largest, the sum of n values. */
 gwf_status gwf_comm_max(const gwf_comm *comm, double *values, int n, gwf_error *err);

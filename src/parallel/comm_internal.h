@@ -1,4 +1,5 @@
-/* What the files of parallel/ share: MPI's own words. No other room sees them. */
+/* What the files of parallel/ share: MPI's own words. Of the other rooms only io/nc_parallel.c sees
+ * them, since NetCDF-C asks for an MPI communicator. */
 #ifndef GWF_PARALLEL_COMM_INTERNAL_H
 #define GWF_PARALLEL_COMM_INTERNAL_H
 
@@ -14,6 +15,9 @@ struct gwf_comm {
 
 /* OK, or BACKEND with MPI's text for a call that failed. */
 gwf_status gwf_mpi_check(int rc, const char *what, gwf_error *err);
+
+/* Until the request is done, without keeping a core busy for long. */
+gwf_status gwf_mpi_wait(MPI_Request *request, gwf_error *err);
 #else
 struct gwf_comm {
     int rank, size;

@@ -350,8 +350,8 @@ static void run(const gwf_model *model)
     gwf_plan *plan = NULL;
     gwf_error err = {0};
     if (gwf_backend_ref.open(&config, &context, &err) != GWF_OK) return;
-    if (gwf_plan_create(&model->network, &gwf_backend_ref, context, ROWS, COLS, &plan, &err) ==
-        GWF_OK) {
+    const gwf_site site = {&gwf_backend_ref, context, ROWS, COLS, NULL};
+    if (gwf_plan_create(&model->network, &site, &plan, &err) == GWF_OK) {
         const size_t inputs = POINTS * (size_t)model->network.inputs;
         float *in = malloc(inputs * sizeof *in);
         float *out = calloc(POINTS * (size_t)model->network.outputs, sizeof *out);

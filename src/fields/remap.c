@@ -1,0 +1,284 @@
+#include "fields/remap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/size.h"
+#include "fields/remap_internal.h"
+#include "fields/threads.h"
+
+/* --- making --------------------------------------------------------------------------------- */
+
+static double *make_doubles(size_t n, gwf_error *err)
+{
+    double *values = calloc(n, sizeof *values);
+    if (!values) gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu values", n);
+    return values;
+}
+
+static void find_pole_rows(const gwf_grid *source, gwf_poles *poles)
+{
+    const bool rising = source->lat[1] > source->lat[0];
+    const int last = source->nlat - 1;
+    for (int north = 0; north < 2; north++) {
+        const bool end = (north == 1) == rising;
+        poles->row[north] = end ? last : 0;
+        poles->next[north] = end ? last - 1 : 1;
+        poles->at_pole[north] = fabs(source->lat[poles->row[north]]) > 90 - 1e-3;
+    }
+}
+
+static gwf_status make_poles(const gwf_grid *source, gwf_poles *poles, gwf_error *err)
+{
+    const double to_radians = acos(-1) / 180;
+    const size_t n = (size_t)source->nlon;
+    double *edges = make_doubles(n + 1, err);
+    poles->share = make_doubles(n, err);
+    poles->cosine = make_doubles(n, err);
+    poles->sine = make_doubles(n, err);
+    if (!edges || !poles->share || !poles->cosine || !poles->sine) {
+        free(edges);
+        return GWF_ERR_MEMORY;
+    }
+    gwf_grid_lon_edges(source, edges);
+    for (size_t k = 0; k < n; k++) {
+        poles->share[k] = (edges[k + 1] - edges[k]) / (edges[n] - edges[0]);
+        poles->cosine[k] = cos(source->lon[k] * to_radians);
+        poles->sine[k] = sin(source->lon[k] * to_radians);
+    }
+    free(edges);
+    find_pole_rows(source, poles);
+    /* a part of the globe's round tells nothing of the pole */
+    if (!gwf_grid_is_global_in_lon(source)) poles->at_pole[0] = poles->at_pole[1] = false;
+    return GWF_OK;
+}
+
+static gwf_status fill(gwf_remap_kind kind, const gwf_grid *source, const gwf_grid *destination,
+                       gwf_remap *r, gwf_error *err)
+{
+    GWF_TRY(gwf_grid_check(source, "source grid", err));
+    GWF_TRY(gwf_grid_check(destination, "destination grid", err));
+    r->separable = true;
+    r->source_nlon = source->nlon;
+    r->nlat = destination->nlat;
+    r->nlon = destination->nlon;
+    r->n_source = (size_t)source->nlat * (size_t)source->nlon;
+    r->n_destination = (size_t)r->nlat * (size_t)r->nlon;
+    GWF_TRY(gwf_sparse_latitude(kind, source, destination, &r->lat, err));
+    GWF_TRY(gwf_sparse_longitude(kind, source, destination, &r->lon, err));
+    GWF_TRY(make_poles(source, &r->poles, err));
+    r->rows = make_doubles(2 * (size_t)r->threads * (size_t)source->nlon, err);
+    return r->rows ? GWF_OK : GWF_ERR_MEMORY;
+}
+
+gwf_status gwf_remap_create(gwf_remap_kind kind, const gwf_grid *source,
+                            const gwf_grid *destination, int threads, gwf_remap **remap,
+                            gwf_error *err)
+{
+    *remap = calloc(1, sizeof **remap);
+    if (!*remap) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for a remapping");
+    (*remap)->threads = gwf_threads(threads);
+    const gwf_status status = fill(kind, source, destination, *remap, err);
+    if (status != GWF_OK) gwf_remap_free(remap);
+    return status;
+}
+
+void gwf_remap_free(gwf_remap **remap)
+{
+    gwf_remap *r = *remap;
+    if (!r) return;
+    gwf_sparse_free(&r->lat);
+    gwf_sparse_free(&r->lon);
+    gwf_sparse_free(&r->links);
+    free(r->poles.share);
+    free(r->poles.cosine);
+    free(r->poles.sine);
+    free(r->rows);
+    free(r->turn_cos);
+    free(r->turn_sin);
+    free(r);
+    *remap = NULL;
+}
+
+size_t gwf_remap_source_size(const gwf_remap *remap)
+{
+    return remap->n_source;
+}
+
+size_t gwf_remap_destination_size(const gwf_remap *remap)
+{
+    return remap->n_destination;
+}
+
+/* --- applying ------------------------------------------------------------------------------- */
+
+/* Latitudes first: whole rows of the source, read once and in order, are added into one row, which
+ * then is narrowed along the longitudes. */
+
+static void add_row(double *restrict sum, double weight, const float *restrict row, int n)
+{
+    for (int k = 0; k < n; k++) sum[k] += weight * (double)row[k];
+}
+
+static double mean_of_row(const gwf_remap *r, const float *row)
+{
+    double mean = 0;
+    for (int k = 0; k < r->source_nlon; k++) mean += r->poles.share[k] * (double)row[k];
+    return mean;
+}
+
+static void across_longitudes(const gwf_sparse *lon, const double *row, float *destination)
+{
+    for (int j = 0; j < lon->n; j++) {
+        double sum = 0;
+        for (size_t k = lon->start[j]; k < lon->start[j + 1]; k++)
+            sum += lon->weight[k] * row[lon->index[k]];
+        destination[j] = (float)sum;
+    }
+}
+
+/* Row i of one level. */
+static void remap_row(const gwf_remap *r, const float *source, int i, double *sum,
+                      float *destination)
+{
+    const int n = r->source_nlon;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (size_t k = r->lat.start[i]; k < r->lat.start[i + 1]; k++) {
+        const int row = r->lat.index[k];
+        const double weight = r->lat.weight[k];
+        if (row >= 0) {
+            add_row(sum, weight, source + (size_t)row * (size_t)n, n);
+            continue;
+        }
+        const int last = r->poles.row[row == GWF_NORTH_POLE];
+        const double pole = mean_of_row(r, source + (size_t)last * (size_t)n);
+        for (int j = 0; j < n; j++) sum[j] += weight * pole;
+    }
+    across_longitudes(&r->lon, sum, destination);
+}
+
+static double *rows_of_thread(const gwf_remap *r)
+{
+    return r->rows + 2 * (size_t)gwf_thread_number() * (size_t)r->source_nlon;
+}
+
+void gwf_remap_apply(gwf_remap *remap, const float *source, float *destination, int levels)
+{
+    const gwf_remap *r = remap;
+    if (!r->separable) {
+        gwf_links_apply(r, source, destination, levels);
+        return;
+    }
+    const long rows = (long)levels * r->nlat;
+    GWF_PARALLEL(r->threads)
+    for (long at = 0; at < rows; at++) {
+        const size_t level = (size_t)(at / r->nlat);
+        remap_row(r, source + level * r->n_source, (int)(at % r->nlat), rows_of_thread(r),
+                  destination + (size_t)at * (size_t)r->nlon);
+    }
+}
+
+/* --- wind ----------------------------------------------------------------------------------- */
+
+typedef struct wind_row {
+    const float *u, *v;
+} wind_row;
+
+static wind_row wind_at(const gwf_remap *r, const float *const source[2], int row)
+{
+    const size_t first = (size_t)row * (size_t)r->source_nlon;
+    return (wind_row){source[0] + first, source[1] + first};
+}
+
+/* The vector at a pole by the axes of longitude 0: x along its east, y along its north there. Over
+ * the north pole the axes at longitude L are turned by +L, over the south pole by -L. */
+typedef struct polar_vector {
+    double x, y;
+} polar_vector;
+
+/* As the mean of what a row sees of it. */
+static polar_vector vector_of_row(const gwf_remap *r, wind_row row, bool north)
+{
+    polar_vector p = {0, 0};
+    for (int k = 0; k < r->source_nlon; k++) {
+        const double c = r->poles.cosine[k], s = north ? r->poles.sine[k] : -r->poles.sine[k];
+        const double u = row.u[k], v = row.v[k], share = r->poles.share[k];
+        p.x += share * (u * c - v * s);
+        p.y += share * (u * s + v * c);
+    }
+    return p;
+}
+
+static void add_polar_vector(const gwf_remap *r, polar_vector p, bool north, double weight,
+                             double *const sum[2])
+{
+    for (int k = 0; k < r->source_nlon; k++) {
+        const double c = r->poles.cosine[k], s = north ? r->poles.sine[k] : -r->poles.sine[k];
+        sum[0][k] += weight * (p.x * c + p.y * s);
+        sum[1][k] += weight * (p.y * c - p.x * s);
+    }
+}
+
+/* One value at every longitude: zeros or the like, not a vector. */
+static bool one_value(const float *row, int n)
+{
+    for (int k = 1; k < n; k++)
+        if (!(row[k] == row[0])) return false;
+    return true;
+}
+
+static void add_wind_row(const gwf_remap *r, const float *const source[2], int row, double weight,
+                         double *const sum[2])
+{
+    const gwf_poles *poles = &r->poles;
+    const bool virtual_row = row < 0;
+    const bool north = virtual_row ? row == GWF_NORTH_POLE : row == poles->row[1];
+    if (virtual_row) {
+        const wind_row last = wind_at(r, source, poles->row[north]);
+        add_polar_vector(r, vector_of_row(r, last, north), north, weight, sum);
+        return;
+    }
+    const wind_row wind = wind_at(r, source, row);
+    const int n = r->source_nlon;
+    if (row == poles->row[north] && poles->at_pole[north] && one_value(wind.u, n) &&
+        one_value(wind.v, n)) {
+        const wind_row next = wind_at(r, source, poles->next[north]);
+        add_polar_vector(r, vector_of_row(r, next, north), north, weight, sum);
+        return;
+    }
+    add_row(sum[0], weight, wind.u, n);
+    add_row(sum[1], weight, wind.v, n);
+}
+
+static void remap_wind_row(const gwf_remap *r, const float *const source[2], int i,
+                           float *const destination[2])
+{
+    double *const rows = rows_of_thread(r);
+    double *const sum[2] = {rows, rows + r->source_nlon};
+    memset(rows, 0, 2 * (size_t)r->source_nlon * sizeof *rows);
+    for (size_t k = r->lat.start[i]; k < r->lat.start[i + 1]; k++)
+        add_wind_row(r, source, r->lat.index[k], r->lat.weight[k], sum);
+    across_longitudes(&r->lon, sum[0], destination[0]);
+    across_longitudes(&r->lon, sum[1], destination[1]);
+}
+
+void gwf_remap_apply_wind(gwf_remap *remap, const float *u, const float *v, float *u_out,
+                          float *v_out, int levels)
+{
+    const gwf_remap *r = remap;
+    if (!r->separable) {
+        gwf_links_apply_wind(r, (const float *const[2]){u, v}, (float *const[2]){u_out, v_out},
+                             levels);
+        return;
+    }
+    const long rows = (long)levels * r->nlat;
+    GWF_PARALLEL(r->threads)
+    for (long at = 0; at < rows; at++) {
+        const size_t from = (size_t)(at / r->nlat) * r->n_source;
+        const size_t to = (size_t)at * (size_t)r->nlon;
+        const float *const source[2] = {u + from, v + from};
+        float *const destination[2] = {u_out + to, v_out + to};
+        remap_wind_row(r, source, (int)(at % r->nlat), destination);
+    }
+}

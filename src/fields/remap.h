@@ -1,0 +1,66 @@
+/* Horizontal remapping with sparse weights: made once for two grids, applied to any number of
+ * levels and variables.
+ *
+ * Conservative: first order, the mean of the source over the destination's cell; areas by sine of
+ * latitude times longitude, in double. Bilinear: linear in latitude and in longitude between the
+ * four points around. Both are separable and need grids that cover the destination. Weight files
+ * (ESMF, SCRIP) serve any pair of grids, on cubed spheres and triangles too.
+ *
+ * Missing values are NaN: a destination cell with one among its sources is NaN. Accumulation is in
+ * double; a constant field stays exactly constant.
+ *
+ * Wind. A component is not a scalar near the poles, where east turns with longitude. What the
+ * vector needs is done in gwf_remap_apply_wind() and nowhere else:
+ *  - conservative: cells of a rectilinear grid end at the pole and are narrow in longitude, so the
+ *    mean of the components keeps the vector (uniform flow over the pole: to 1e-4 on 128
+ *    longitudes; zonal flow: exactly). Components are averaged as they are. Only a source row at
+ *    the pole that does not hold one vector as seen from each longitude (zeros, or one value) is
+ *    replaced by the vector that the row next to it sees at the pole.
+ *  - bilinear: the same; beyond the last row the pole has the vector (for a scalar the mean) of
+ *    that row.
+ *  - weight files: a destination takes its sources along great circles, their east turned into its
+ *    own, where any two differ by more than 5 degrees. */
+#ifndef GWF_FIELDS_REMAP_H
+#define GWF_FIELDS_REMAP_H
+
+#include <stddef.h>
+
+#include "core/error.h"
+#include "fields/grid.h"
+#include "io/weights.h"
+
+typedef enum gwf_remap_kind { GWF_REMAP_CONSERVATIVE, GWF_REMAP_BILINEAR } gwf_remap_kind;
+
+typedef struct gwf_remap gwf_remap;
+
+/* From one rectilinear grid to another. Nothing is kept of the arguments. threads: that apply may
+ * use, 0: as many as OpenMP gives (1 without OpenMP).
+ * DATA: a grid that is none (gwf_grid_check), or a source that does not cover the destination; the
+ * message names the first latitude or longitude without source. MEMORY. */
+gwf_status gwf_remap_create(gwf_remap_kind kind, const gwf_grid *source,
+                            const gwf_grid *destination, int threads, gwf_remap **remap,
+                            gwf_error *err);
+
+/* By the weights of a file, which are copied. source (NULL where it is not rectilinear) and
+ * destination: what the data are on; sizes and cell centres must be the file's, within 0.01
+ * degrees. MISMATCH names both sides; DATA a destination cell whose weights do not sum to 1
+ * (within 1 percent: masked, or not covered). */
+gwf_status gwf_remap_create_weights(const gwf_weights *weights, const gwf_grid *source,
+                                    const gwf_grid *destination, int threads, gwf_remap **remap,
+                                    gwf_error *err);
+
+void gwf_remap_free(gwf_remap **remap);
+
+/* Cells of a level. */
+size_t gwf_remap_source_size(const gwf_remap *remap);
+size_t gwf_remap_destination_size(const gwf_remap *remap);
+
+/* source (levels, nlat, nlon) or (levels, cells) -> destination likewise. Nothing is allocated;
+ * one remap serves one call at a time. */
+void gwf_remap_apply(gwf_remap *remap, const float *source, float *destination, int levels);
+
+/* Eastward and northward components of a vector (wind, momentum flux). */
+void gwf_remap_apply_wind(gwf_remap *remap, const float *u, const float *v, float *u_out,
+                          float *v_out, int levels);
+
+#endif

@@ -1,0 +1,16 @@
+/* How the cores of a node are shared by its ranks. */
+#ifndef GWF_PARALLEL_CORES_H
+#define GWF_PARALLEL_CORES_H
+
+#include "core/log.h"
+#include "parallel/comm.h"
+
+/* Collective over the ranks of a node. wanted: threads per rank, 0: not said. Launchers that bind
+ * each rank to cores of its own are left alone; where all may run on the same cores, these are
+ * divided and this process keeps to its share, threads that it starts later too. *threads becomes
+ * wanted or as many as the share has cores (OMP_NUM_THREADS counts as wanted). More threads than
+ * cores: nobody is bound, and rank 0 of the node tells the log. */
+gwf_status gwf_cores_share(const gwf_comm *node, int wanted, int *threads, const gwf_log *log,
+                           gwf_error *err);
+
+#endif
