@@ -23,7 +23,7 @@ read -ra use < <(pkg-config --define-variable=prefix="$scratch/usr" --cflags --l
 
 for user in shared_user static_user pkgconfig_user; do
     "$scratch/outside/$user" "$scratch/model.nc" | grep "mean uw of the top level" > "$scratch/$user.out"
-    ! "$scratch/outside/$user" "$scratch/none.nc" 2> "$scratch/$user.err"
+    if "$scratch/outside/$user" "$scratch/none.nc" 2> "$scratch/$user.err"; then exit 1; fi
     grep -q "none.nc" "$scratch/$user.err"
 done
 cmp "$scratch/shared_user.out" "$scratch/static_user.out"

@@ -84,6 +84,7 @@ start_daemons() {
 # slurm_start FOLDER: an empty one that every user may enter.
 slurm_start() {
     local port program
+    PATH=$PATH:/usr/sbin:/sbin # where the daemons are
     for program in munged slurmctld slurmd sbatch srun; do
         command -v "$program" > /dev/null || skip "$program is not installed"
     done

@@ -82,6 +82,10 @@ holds "has the exit code of gwflux" test "$(field "$job" ExitCode)" = 1:0
 says "says why" "model.nc" "bad/job-$job.log"
 says "says that it is not complete" "fluxes.nc is not complete (exit code 1)" "bad/job-$job.log"
 holds "and is not started again" test "$(field "$job" Restarts)" = 0
+sed 's/^gwflux=.*/gwflux=true/' "$scripts/cpu.sbatch" > bad/true.sbatch # as srun may end
+job=$(cd bad && sbatch --parsable --job-name=job "${small[@]}" true.sbatch)
+works "a job that ends well without an output" ends_as "$job" FAILED
+says "says that it is not complete" "fluxes.nc is not complete (exit code 0)" "bad/job-$job.log"
 submit bad scaling.sbatch --nodes=1
 works "a study that cannot work" ends_as "$job" FAILED
 says "says why" "model.nc" "bad/job-$job.log"

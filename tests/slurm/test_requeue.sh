@@ -31,7 +31,12 @@ bytes() { stat -c %s "$1" 2> /dev/null || echo 0; }
 has_steps() { [ "$(bytes "$1")" -gt 20000000 ]; } # three are 24 MB
 is_back() { in_state "$1" PENDING && [ "$(field "$1" Restarts)" = 1 ]; }
 is_gone() { ! squeue -h -j "$1" 2> /dev/null | grep -q .; }
-start_now() { scontrol update JobId="$1" TimeLimit=60 StartTime=now; } # else in two minutes
+# Else it waits two minutes. Not at once: a credential made in the second of the requeue counts as
+# revoked, and the job fails.
+start_now() {
+    sleep 2
+    scontrol update JobId="$1" TimeLimit=60 StartTime=now
+}
 
 "$gwflux" import "$source/data/demo_unet.pt" -o model.nc --features uvtheta > /dev/null 2>&1
 prepare limit 400
