@@ -185,6 +185,7 @@ bool gwf_chunk_source_open(const gwf_nc *file, const gwf_nc_variable *v, gwf_chu
     if (source->file >= 0) source->dataset = open_dataset(source->file, v);
     if (source->dataset >= 0 && read_layout(source->dataset, file, v, layout)) return true;
     gwf_chunk_source_close(source);
+    H5Eclear2(H5E_DEFAULT);
     return false;
 }
 
@@ -193,6 +194,15 @@ void gwf_chunk_source_close(gwf_chunk_source *source)
     if (source->dataset >= 0) H5Dclose(source->dataset);
     if (source->file >= 0) H5Fclose(source->file);
     *source = (gwf_chunk_source){-1, -1};
+}
+
+/* HDF5 forgets what it noted of an error when it is called again, but not when the thread ends. */
+static bool failed(void)
+{
+    const int system_error = errno;
+    H5Eclear2(H5E_DEFAULT);
+    errno = system_error;
+    return false;
 }
 
 static void offsets(const gwf_chunk_layout *layout, const size_t *at, hsize_t *offset)
@@ -210,7 +220,7 @@ bool gwf_chunk_source_size(const gwf_chunk_source *source, const gwf_chunk_layou
     offsets(layout, at, offset);
     errno = 0;
     if (H5Dget_chunk_info_by_coord(source->dataset, offset, &mask, &address, &size) < 0)
-        return false;
+        return failed();
     *bytes = address == HADDR_UNDEF ? 0 : (size_t)size;
     return address == HADDR_UNDEF || size > 0;
 }
@@ -221,5 +231,5 @@ bool gwf_chunk_source_fetch(const gwf_chunk_source *source, const gwf_chunk_layo
     hsize_t offset[GWF_NC_RANK];
     offsets(layout, at, offset);
     errno = 0;
-    return H5Dread_chunk(source->dataset, H5P_DEFAULT, offset, mask, raw) >= 0;
+    return H5Dread_chunk(source->dataset, H5P_DEFAULT, offset, mask, raw) >= 0 || failed();
 }

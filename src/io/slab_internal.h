@@ -4,7 +4,7 @@
  *   slab_cache.c    chunk sizes, NetCDF-C's chunk cache
  *   chunk_source.c  raw chunks from HDF5
  *   chunk_decode.c  one raw chunk to stored values
- *   chunk_reader.c  many chunks, threads, decoded chunks that are kept */
+ *   chunk_reader.c  many chunks, threads, decoded chunks that are kept (chunk_internal.h) */
 #ifndef GWF_IO_SLAB_INTERNAL_H
 #define GWF_IO_SLAB_INTERNAL_H
 
