@@ -1,0 +1,95 @@
+#include "cli/source.h"
+
+#include "coupling/engine.h"
+
+static bool is_windset(const source *s)
+{
+    return s->windset.n_files > 0;
+}
+
+static gwf_status open_windset(source *s, const reanalysis_choice *choice, const gwf_log *log,
+                               gwf_error *err)
+{
+    const char *odd = choice->orography         ? "orography"
+                      : choice->weights         ? "weights"
+                      : choice->variables.count ? "variable"
+                                                : NULL;
+    if (odd)
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "option %s: %s holds normalised features already; the option is for "
+                        "reanalysis files",
+                        odd, choice->inputs.items[0]);
+    GWF_TRY(series_create(choice->inputs.items, choice->inputs.count, s->model, log, &s->windset,
+                          err));
+    s->steps = s->windset.steps;
+    s->nlat = s->windset.nlat;
+    s->nlon = s->windset.nlon;
+    s->lat = s->windset.lat;
+    s->lon = s->windset.lon;
+    return GWF_OK;
+}
+
+static gwf_status open_atmosphere(source *s, const reanalysis_choice *choice, const gwf_log *log,
+                                  gwf_error *err)
+{
+    GWF_TRY(reanalysis_open(choice, s->model, log, &s->atmosphere, err));
+    s->steps = reanalysis_header(s->atmosphere)->steps;
+    s->nlat = (size_t)s->model->nlat;
+    s->nlon = (size_t)s->model->nlon;
+    s->lat = s->model->lat;
+    s->lon = s->model->lon;
+    return GWF_OK;
+}
+
+gwf_status source_open(source *s, const reanalysis_choice *choice, const gwf_model *model,
+                       const gwf_log *log, gwf_error *err)
+{
+    bool features = true;
+    *s = (source){.windset = {.open_number = -1}, .model = model};
+    GWF_TRY(gwf_windset_recognise(choice->inputs.items[0], &features, err));
+    return features ? open_windset(s, choice, log, err) : open_atmosphere(s, choice, log, err);
+}
+
+void source_close(source *s)
+{
+    series_free(&s->windset);
+    reanalysis_close(&s->atmosphere);
+}
+
+bool source_has_pressure(const source *s)
+{
+    return !is_windset(s);
+}
+
+gwf_status source_times(source *s, size_t first, size_t count, double *times, gwf_error *err)
+{
+    if (is_windset(s)) return series_times(&s->windset, first, count, times, err);
+    const gwf_atmosphere_header *h = reanalysis_header(s->atmosphere);
+    for (size_t i = 0; i < count; i++) times[i] = h->time[first + i];
+    return GWF_OK;
+}
+
+gwf_status source_read(source *s, size_t step, float *features, float *surface_pressure,
+                       double *time, gwf_error *err)
+{
+    if (is_windset(s)) return series_read(&s->windset, step, features, time, err);
+    *time = reanalysis_header(s->atmosphere)->time[step];
+    return reanalysis_read(s->atmosphere, step, features, surface_pressure, err);
+}
+
+gwf_status source_check(const source *s, size_t step, const char *what,
+                        const gwf_channel_table *table, const float *values, double time,
+                        gwf_error *err)
+{
+    if (is_windset(s)) return series_check(&s->windset, step, what, table, values, time, err);
+    const size_t plane = s->nlat * s->nlon;
+    size_t where = 0;
+    if (!gwf_find_non_finite(values, plane * (size_t)table->count, &where)) return GWF_OK;
+    const gwf_channel *channel = &table->channels[where / plane];
+    return gwf_fail(err, GWF_ERR_DATA,
+                    "%s: %s: %s at time %g, level %d, lat %.2f, lon %.2f is %g, expected a finite "
+                    "value",
+                    reanalysis_path(s->atmosphere, step), what, channel->variable, time,
+                    channel->level, s->lat[where % plane / s->nlon], s->lon[where % s->nlon],
+                    (double)values[where]);
+}
