@@ -387,6 +387,20 @@ gwf_status reanalysis_read(reanalysis *r, size_t step, float *features, float *s
 
 /* --- the surface ---------------------------------------------------------------------------- */
 
+/* Altitude or geopotential, where the file does not say which: no mountain is 9 km high, and every
+ * globe has one above 1 km. */
+static void guess_surface_units(const reanalysis *r, const gwf_atmosphere_field *field,
+                                const float *raw, size_t n, double *scale)
+{
+    float most = 0;
+    for (size_t i = 0; i < n; i++)
+        if (raw[i] > most) most = raw[i];
+    *scale = most < 9000 ? GWF_GRAVITY : 1;
+    gwf_log_line(r->log, "%s: variable %s has no units, taken as %s by its largest value, %g",
+                 field->path, field->name, most < 9000 ? "altitude in m" : "geopotential in m2 s-2",
+                 (double)most);
+}
+
 /* Surface geopotential on the model's grid, from step 0 of an atmosphere that has it. */
 static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_model *model,
                                  const reanalysis_choice *choice, gwf_error *err)
@@ -397,7 +411,8 @@ static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_
     gwf_status status = GWF_OK;
     const gwf_atmosphere_header *h = gwf_atmosphere_header_of(from);
     const size_t cells = h->nlat * h->nlon;
-    GWF_TRY(field_units(h, GWF_ZS, &scale, &offset, err));
+    const gwf_atmosphere_field *field = &h->fields[GWF_ZS];
+    if (field->units[0]) GWF_TRY(field_units(h, GWF_ZS, &scale, &offset, err));
     /* Weights are for the grid of the input, which the orography need not be on. */
     reanalysis_choice mine = *choice;
     if (choice->weights && h != r->header) mine.weights = NULL;
@@ -409,6 +424,7 @@ static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_
         goto done;
     }
     GWF_TRY_DONE(gwf_atmosphere_read(from, GWF_ZS, 0, 0, 1, raw, err));
+    if (!field->units[0]) guess_surface_units(r, field, raw, cells, &scale);
     convert(raw, cells, scale, offset);
     if (remap)
         gwf_remap_apply(remap, raw, r->zs, 1);
@@ -418,8 +434,8 @@ static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_
         if (!isfinite(r->zs[c]))
             status =
                 gwf_fail(err, GWF_ERR_DATA, "%s: variable %s: missing at latitude %g, longitude %g",
-                         h->fields[GWF_ZS].path, h->fields[GWF_ZS].name,
-                         model->lat[c / (size_t)model->nlon], model->lon[c % (size_t)model->nlon]);
+                         field->path, field->name, model->lat[c / (size_t)model->nlon],
+                         model->lon[c % (size_t)model->nlon]);
 done:
     gwf_remap_free(&remap);
     free(raw);

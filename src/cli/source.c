@@ -19,8 +19,8 @@ static gwf_status open_windset(source *s, const reanalysis_choice *choice, const
                         "option %s: %s holds normalised features already; the option is for "
                         "reanalysis files",
                         odd, choice->inputs.items[0]);
-    GWF_TRY(series_create(choice->inputs.items, choice->inputs.count, s->model, log, &s->windset,
-                          err));
+    GWF_TRY(
+        series_create(choice->inputs.items, choice->inputs.count, s->model, log, &s->windset, err));
     s->steps = s->windset.steps;
     s->nlat = s->windset.nlat;
     s->nlon = s->windset.nlon;

@@ -35,7 +35,7 @@ gwf_status gwf_atm_stamp_check(const char *path, const gwf_atm_stamp *stamp, gwf
 }
 
 /* GRIB messages begin with "GRIB"; everything else is left to NetCDF-C. */
-static bool begins_as_grib(const char *path)
+bool gwf_is_grib(const char *path)
 {
     char word[4] = "";
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -56,7 +56,7 @@ static gwf_status scan(gwf_atmosphere *atmosphere, const char *path, size_t i, g
     if (!file->path) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
     atmosphere->n_files = i + 1;
     GWF_TRY(gwf_atm_stamp_take(path, &file->stamp, err));
-    file->grib = S_ISREG(file->stamp.mode) && begins_as_grib(path);
+    file->grib = S_ISREG(file->stamp.mode) && gwf_is_grib(path);
     GWF_TRY(file->grib ? gwf_atm_grib_scan(atmosphere, i, err)
                        : gwf_atm_nc_scan(atmosphere, i, err));
     return gwf_atm_stamp_check(path, &file->stamp, err);

@@ -138,6 +138,9 @@ gwf_status gwf_atmosphere_require(const gwf_atmosphere *atmosphere, gwf_quantity
 gwf_status gwf_atmosphere_read(gwf_atmosphere *atmosphere, gwf_quantity quantity, size_t step,
                                size_t first_level, size_t n_levels, float *values, gwf_error *err);
 
+/* Whether a file begins as GRIB messages do. */
+bool gwf_is_grib(const char *path);
+
 /* The file that holds a step of a found quantity, for messages. Borrowed. */
 const char *gwf_atmosphere_path(const gwf_atmosphere *atmosphere, gwf_quantity quantity,
                                 size_t step);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/size.h"
+#include "io/atmosphere.h"
 #include "io/nc_internal.h"
 #include "io/slab.h"
 #include "io/windset_internal.h"
@@ -116,12 +117,16 @@ static gwf_status check_lengths(const gwf_windset *file, gwf_error *err)
     return GWF_OK;
 }
 
+static bool look_for_features(const gwf_nc *nc, gwf_nc_variable *v)
+{
+    return gwf_nc_variable_find(nc, "features", v) ||
+           gwf_nc_variable_find(nc, "__xarray_dataarray_variable__", v);
+}
+
 static gwf_status find_features(gwf_windset *file, gwf_error *err)
 {
     gwf_nc_variable *v = &file->features;
-    if (!gwf_nc_variable_find(&file->nc, "features", v) &&
-        !gwf_nc_variable_find(&file->nc, "__xarray_dataarray_variable__", v))
-        return no_features(&file->nc, err);
+    if (!look_for_features(&file->nc, v)) return no_features(&file->nc, err);
     if (v->rank != 4 || !dims_in_order(v)) return wrong_shape(file, err);
     return check_lengths(file, err);
 }
@@ -201,6 +206,18 @@ gwf_status gwf_windset_open(const char *path, gwf_windset **file, gwf_error *err
     if (status == GWF_OK) status = inspect(*file, err);
     if (status != GWF_OK) gwf_windset_close(file);
     return status;
+}
+
+gwf_status gwf_windset_recognise(const char *path, bool *features, gwf_error *err)
+{
+    gwf_nc nc;
+    gwf_nc_variable v;
+    *features = false;
+    GWF_TRY(gwf_nc_check_local(path, err));
+    if (gwf_is_grib(path)) return GWF_OK;
+    GWF_TRY(gwf_nc_open(path, &nc, err));
+    *features = look_for_features(&nc, &v);
+    return gwf_nc_close(&nc, err);
 }
 
 void gwf_windset_close(gwf_windset **file)

@@ -21,6 +21,10 @@ typedef struct gwf_windset_header {
     char recipe[64];  /* global attribute gwflux_recipe, "" when absent */
 } gwf_windset_header;
 
+/* Whether this is a feature file at all, by its variables: *features. A file that cannot be opened is
+ * an error, as for open; a GRIB file has no features. */
+gwf_status gwf_windset_recognise(const char *path, bool *features, gwf_error *err);
+
 /* Open one file and check its shape. The variable is `features`, or the only 4-D variable named
  * `__xarray_dataarray_variable__`; lat stored as lat/90 and lon as lon/360 become degrees.
  * Errors name file, variable and what was expected: NOT_FOUND, FORMAT. */
