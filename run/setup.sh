@@ -11,6 +11,8 @@ packages=(
     libnetcdf-dev libzip-dev libssl-dev libdnnl-dev
     # compressed chunks decoded in threads
     libhdf5-dev libdeflate-dev
+    # GRIB files of reanalysis
+    libeccodes-dev
     # ranks
     libopenmpi-dev openmpi-bin
     # gwflux plot: ECMWF's Magics and a font for its texts
