@@ -17,6 +17,8 @@ packages=(
     libcyaml-dev
     # ranks, and their NetCDF
     libopenmpi-dev openmpi-bin libnetcdf-mpi-dev
+    # GRIB files of reanalysis
+    libeccodes-dev
     # gwflux plot: ECMWF's Magics and a font for its texts
     libmagics++-dev libmagplus3v5 fonts-dejavu-core
     # tests: CUnit; ncdump and ncgen; pictures are read back

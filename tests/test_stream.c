@@ -42,7 +42,7 @@ static void make_model(void)
 typedef struct job {
     char inputs[FILES][PATH], output[PATH], part[PATH + 8];
     gwf_engine *engine;
-    series input;
+    source input;
     gwf_comm *alone;
     sink out;
     size_t *pending;
@@ -71,7 +71,7 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
     size_t total = 0;
     gwf_error err = {0};
     gwf_options *options = gwf_options_create();
-    *j = (job){.first = first, .normalised = normalised, .input = {.open_number = -1}};
+    *j = (job){.first = first, .normalised = normalised, .stop = 0};
     for (; count < FILES && lengths[count]; count++) {
         char name[32];
         feature_file f = {.steps = lengths[count],
@@ -96,7 +96,9 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
     CU_ASSERT_EQUAL_FATAL(gwf_create(model_path, options, &j->engine), GWF_OK);
     gwf_options_free(&options);
     CHECK_OK(gwf_comm_alone(&j->alone, &err), err);
-    CHECK_OK(series_create(list, count, &j->engine->model, NULL, &j->input, &err), err);
+    CHECK_OK(source_open(&j->input, &(reanalysis_choice){.inputs = {list, count}, .threads = 1},
+                         &j->engine->model, NULL, &err),
+             err);
 }
 
 static void create_output(job *j)
@@ -113,7 +115,7 @@ static void create_output(job *j)
         a[k] = model->levels[k].a;
         b[k] = model->levels[k].b;
     }
-    CHECK_OK(series_file_of(&j->input, 0, &time_of, &err), err);
+    CHECK_OK(series_file_of(&j->input.windset, 0, &time_of, &err), err);
     const gwf_flux_layout layout = {.steps = j->steps,
                                     .nlev = LEVELS,
                                     .nlat = NLAT,
@@ -188,7 +190,7 @@ static void close_job(job *j)
     sink_abandon(&j->out, &kept);
     free(j->pending);
     gwf_comm_free(&j->alone);
-    series_free(&j->input);
+    source_close(&j->input);
     gwf_free(&j->engine);
     unlink(j->output);
     unlink(j->part);

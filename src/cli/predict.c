@@ -117,7 +117,7 @@ static void catch_signal(int number)
 typedef struct job {
     world w;
     gwf_engine *engine;
-    series input; /* leaders */
+    source input; /* leaders */
     sink out;     /* leaders */
     size_t first, steps;
     size_t *pending, n_pending; /* steps still to be done */
@@ -175,10 +175,10 @@ static gwf_status open_output(const arguments *a, const char *history, job *j,
         {"gwflux_flux_kind", gwf_flux_kind_name(model->flux_kind)},
         {"gwflux_job", described},
     };
-    gwf_status status = series_file_of(&j->input, j->first, &time_of, err);
-    if (status == GWF_OK) status = series_times(&j->input, j->first, j->steps, j->times, err);
+    gwf_status status = source_times(&j->input, j->first, j->steps, j->times, err);
     /* The last call opened the last step's file. */
-    if (status == GWF_OK) status = series_file_of(&j->input, j->first, &time_of, err);
+    if (status == GWF_OK && !j->input.atmosphere)
+        status = series_file_of(&j->input.windset, j->first, &time_of, err);
     GWF_TRY(gwf_agree(j->w.leaders, status, err));
     const gwf_flux_layout layout = {
         .steps = j->steps,
@@ -327,7 +327,8 @@ typedef struct outline {
 
 static gwf_status open_input(const arguments *a, job *j, const gwf_log *log, gwf_error *err)
 {
-    return series_create(a->inputs.items, a->inputs.count, &j->engine->model, log, &j->input, err);
+    const reanalysis_choice choice = {.inputs = a->inputs, .threads = 1};
+    return source_open(&j->input, &choice, &j->engine->model, log, err);
 }
 
 static gwf_status look_first(const arguments *a, job *j, outline *o, gwf_error *err)
@@ -390,7 +391,7 @@ static gwf_status run_job(const arguments *a, gwf_options *options, const char *
 
 static int predict(arguments *a, gwf_options *options, const char *history)
 {
-    job j = {.input = {.open_number = -1}};
+    job j = {0};
     gwf_error err = {0};
     j.engine = calloc(1, sizeof *j.engine);
     const gwf_status status = j.engine ? run_job(a, options, history, &j, &err)
@@ -399,7 +400,7 @@ static int predict(arguments *a, gwf_options *options, const char *history)
     free(j.times);
     free(j.done);
     free(j.pending);
-    series_free(&j.input);
+    source_close(&j.input);
     gwf_free(&j.engine);
     world_end(&j.w);
     return code;

@@ -52,7 +52,7 @@ gwf_status source_open(source *s, const reanalysis_choice *choice, const gwf_mod
 
 void source_close(source *s)
 {
-    series_free(&s->windset);
+    if (is_windset(s)) series_free(&s->windset);
     reanalysis_close(&s->atmosphere);
 }
 

@@ -11,6 +11,7 @@ enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */
 
 typedef struct slot {
     float *features, *prediction, *flux; /* flux == prediction when only fluxes are written */
+    float *pressure;                     /* of the surface; NULL: not known */
     size_t step;                         /* of the output */
     double time;
 } slot;
@@ -57,7 +58,7 @@ static void read_step(ring *r, size_t turn, size_t step)
     const double start = gwf_now();
     at->step = step;
     const gwf_status status =
-        series_read(r->s->input, r->s->first + step, at->features, &at->time, &err);
+        source_read(r->s->input, r->s->first + step, at->features, at->pressure, &at->time, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.reading += gwf_now() - start;
     if (status == GWF_OK) {
@@ -73,7 +74,7 @@ static void read_step(ring *r, size_t turn, size_t step)
 static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
 {
     gwf_engine_fluxes(s->engine, at->prediction, at->flux);
-    GWF_TRY(series_check(s->input, s->first + at->step, "flux", &s->engine->model.out, at->flux,
+    GWF_TRY(source_check(s->input, s->first + at->step, "flux", &s->engine->model.out, at->flux,
                          at->time, err));
     return sink_put(s->output, at->step, at->time, at->flux, s->normalised ? at->prediction : NULL,
                     err);
@@ -255,7 +256,9 @@ static gwf_status allocate_slots(ring *r, gwf_error *err)
         at->prediction = malloc(plane * (size_t)engine->model.out.count);
         at->flux =
             r->s->normalised ? malloc(plane * (size_t)engine->model.out.count) : at->prediction;
-        if (!at->features || !at->prediction || !at->flux)
+        at->pressure = source_has_pressure(r->s->input) ? malloc(plane) : NULL;
+        if (!at->features || !at->prediction || !at->flux ||
+            (!at->pressure && source_has_pressure(r->s->input)))
             return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
     }
     return GWF_OK;
@@ -266,6 +269,7 @@ static void free_slots(ring *r)
     for (int i = 0; i < SLOTS; i++) {
         slot *at = &r->slots[i];
         free(at->features);
+        free(at->pressure);
         if (at->flux != at->prediction) free(at->flux);
         free(at->prediction);
     }

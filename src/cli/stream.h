@@ -10,13 +10,13 @@
 #include <signal.h>
 
 #include "cli/sink.h"
-#include "cli/series.h"
+#include "cli/source.h"
 #include "coupling/engine.h"
 #include "parallel/queue.h"
 
 typedef struct stream {
-    gwf_engine *engine; /* planned for the series' grid; all pointers are borrowed */
-    series *input;
+    gwf_engine *engine; /* planned for the source's grid; all pointers are borrowed */
+    source *input;
     sink *output;
     gwf_queue *queue;      /* hands out numbers n ... */
     const size_t *pending; /* ... of steps pending[n] of the output, first + pending[n] of input */

@@ -5,7 +5,7 @@
  *   atmosphere_levels.c  levels of a NetCDF variable
  *   atmosphere_axes.c    dimensions, times and grid of a NetCDF variable
  *   atmosphere_nc.c      looks through a NetCDF file and reads pieces of it
- *   atmosphere_grib.c    the same for GRIB
+ *   atmosphere_grib*.c   the same for GRIB
  *   atmosphere_join.c    pieces in many files -> one axis of time per quantity, checked */
 #ifndef GWF_IO_ATMOSPHERE_INTERNAL_H
 #define GWF_IO_ATMOSPHERE_INTERNAL_H
@@ -183,6 +183,7 @@ typedef struct gwf_atm_piece {
     int rank, time_dim, level_dim, lat_dim, lon_dim;
     /* GRIB: messages (steps, nlev), levels from top to bottom; owned. */
     gwf_atm_message *messages;
+    bool columns_first; /* values of one meridian follow each other */
 } gwf_atm_piece;
 
 typedef struct gwf_slab gwf_slab;
@@ -222,10 +223,10 @@ struct gwf_atmosphere {
     char found[400], why_not[GWF_QUANTITIES][256];
     float *scratch; /* a piece as it lies in the file */
     size_t scratch_values;
-    void *bytes; /* a GRIB message, and its values */
+    void *bytes; /* a GRIB message */
     size_t n_bytes;
-    double *decoded;
-    size_t n_decoded;
+    void *decoded; /* doubles */
+    size_t decoded_bytes;
 };
 
 /* Look through one file: adds pieces, checks grid and levels against those known. */
