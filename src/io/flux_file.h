@@ -1,22 +1,7 @@
-/* The output: CF-1.10 NetCDF-4 with uw and vw (time, lev, lat, lon).
+/* The output: CF-1.10 NetCDF-4 with uw and vw (time, lev, lat, lon), and what else is asked for.
  *
- * It is made as PATH.part with room for all its steps; finish() renames it to PATH, so the final
- * name only ever stands for a complete file. The steps may come in any order, from one process or
- * from many ranks.
- *
- * What is finished, also in a PATH.part that a killed run has left: step s is if and only if
- * time(s) is there and is not the fill value. A step's values go to the disk first (fdatasync),
- * only then its time, and nothing else in the file changes once it is made: neither a kill nor a
- * machine that dies leaves a time without its data, or a damaged file. So that small steps stay
- * cheap, this commit happens about once a second, and always in finish() and abandon().
- *
- * With a communicator of several ranks create, resume, finish and abandon are collective, all of
- * them fail where one does, and write and commit are local. Two ways of writing give the same
- * bytes:
- *   parallel NetCDF-4: every rank writes its own steps straight into the file. The ranks must see
- *   one file system that keeps neighbouring writes apart: a node's own, Lustre, GPFS, BeeGFS;
- *   not NFS.
- *   one rank: only rank 0 writes. */
+ * A file of steps (step_file.h: how it is made, what is finished, many ranks, going on); here is
+ * what it holds. */
 #ifndef GWF_IO_FLUX_FILE_H
 #define GWF_IO_FLUX_FILE_H
 
@@ -24,31 +9,34 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "io/step_file.h"
 #include "io/windset.h"
 #include "parallel/comm.h"
 
-typedef struct gwf_attribute {
-    const char *name, *text;
-} gwf_attribute;
-
-typedef enum gwf_flux_writer {
-    GWF_WRITE_AUTO, /* all ranks where NetCDF-C can, else rank 0 */
-    GWF_WRITE_ALL,  /* all ranks; UNSUPPORTED where NetCDF-C cannot */
-    GWF_WRITE_ROOT, /* rank 0 */
-} gwf_flux_writer;
+typedef gwf_step_writer gwf_flux_writer;
 
 /* The same on all ranks. All borrowed during create() and resume(), comm until the file is gone. */
 typedef struct gwf_flux_layout {
     size_t steps; /* that will be written: the disk is asked for room for all of them first */
     size_t nlev, nlat, nlon;
-    const double *lat, *lon;      /* degrees */
-    const int *level_number;      /* nlev: ECMWF level numbers */
-    const double *a, *b;          /* nlev: hybrid coefficients, Pa and 1 */
-    const char *flux_kind;        /* rho_uw (Pa) or u_omega (Pa m s-2) */
-    const gwf_windset *time_of;   /* rank 0's: its time variable's type and attributes are copied */
-    const char *time_units;       /* in place of its units; NULL: those it has */
-    const double *times;          /* steps: what resume() expects to find; NULL: anything */
-    int prediction_channels;      /* > 0: also prediction(time, odim, lat, lon), normalised */
+    const double *lat, *lon;       /* degrees */
+    const int *level_number;       /* nlev: ECMWF level numbers */
+    const double *a, *b;           /* nlev: hybrid coefficients, Pa and 1 */
+    const double *pressure_levels; /* n_pressure_levels, Pa, growing: the fields stand on plev, not
+                                      on lev; nlev, level_number, a and b are then not looked at,
+                                      and GWF_STEP_MISSING stands for a missing value */
+    size_t n_pressure_levels;
+    const char *flux_kind;      /* rho_uw (Pa) or u_omega (Pa m s-2) */
+    const gwf_windset *time_of; /* rank 0's: its time variable's type and attributes are copied */
+    const char *time_units;     /* in place of its units; NULL: those it has */
+    const char *time_calendar;  /* time_of NULL: a double in time_units of this CF calendar */
+    const double *times;        /* steps: what resume() expects to find; NULL: anything */
+    int prediction_channels;    /* > 0: also prediction(time, odim, lat, lon), normalised */
+    bool tendencies;            /* also utend, vtend, as uw and vw are */
+    bool surface_pressure;      /* also ps(time, lat, lon) */
+    const char *const *channel_names; /* n_channels > 0: also outside_training_range(time, channel)
+                                         and these names of the input's channels: "theta 137" */
+    size_t n_channels;
     const gwf_attribute *globals; /* gwflux_job: inputs and steps in words, for resume() */
     int n_globals;
     bool overwrite;
@@ -56,48 +44,37 @@ typedef struct gwf_flux_layout {
     gwf_flux_writer writer;
 } gwf_flux_layout;
 
+/* One step. NULL for what the layout does not have. */
+typedef struct gwf_flux_step {
+    double time;
+    const float *uw, *vw;          /* (levels, nlat, nlon) */
+    const float *prediction;       /* (prediction_channels, nlat, nlon) */
+    const float *utend, *vtend;    /* (levels, nlat, nlon), m s-2 */
+    const float *surface_pressure; /* (nlat, nlon), Pa */
+    const float *outside; /* (n_channels): fraction of the channel's values, |normalised| > 4 */
+} gwf_flux_step;
+
 typedef struct gwf_flux_file gwf_flux_file;
 
-/* Errors: EXISTS (without overwrite; also a PATH.part that is being kept from an earlier run,
- * unless overwrite), IO (cannot be written), DISK (names need and free amount), UNSUPPORTED
- * (GWF_WRITE_ALL). Nothing is left behind. */
+/* As gwf_step_file_create(). ARGUMENT: a flux_kind that is not known, pressures that do not grow,
+ * and what else is missing or contradicts itself. */
 gwf_status gwf_flux_file_create(const char *path, const gwf_flux_layout *layout,
                                 gwf_flux_file **file, gwf_error *err);
 
-/* Go on with what an earlier run of the same job has left in PATH.part; without one: create().
- * done (layout->steps): 1 for a step that is finished, 0 for one to be written; on all ranks.
- * layout->overwrite must be false (ARGUMENT).
- *
- * PATH itself is there: EXISTS. *complete then says that its gwflux_job is ours: there is nothing
- * left to do, and done is all 1. With *complete false it is another job's.
- * MISMATCH: PATH.part is another job's, and what differs: the dimensions, lev, lat, lon, flux
- * kind, units of time, one of the global attributes gwflux_model_sha256, gwflux_recipe,
- * gwflux_flux_kind, gwflux_backend, gwflux_precision, gwflux_version, gwflux_job (absent is ""),
- * or the time of a finished step. FORMAT: PATH.part cannot be read. IO: another process is
- * writing it. After any failure it is as it was. */
+/* As gwf_step_file_resume(). Compared are the dimensions and coordinates, flux kind, units and
+ * calendar of time, the global attributes gwflux_model_sha256, gwflux_recipe, gwflux_flux_kind,
+ * gwflux_backend, gwflux_precision, gwflux_version, gwflux_job, and the times of finished steps. */
 gwf_status gwf_flux_file_resume(const char *path, const gwf_flux_layout *layout,
                                 unsigned char *done, bool *complete, gwf_flux_file **file,
                                 gwf_error *err);
 
-/* Local: may this rank call write()? All ranks, or rank 0 only. */
+/* The rest as gwf_step_file_*(): writes, write, commit are local, finish and abandon collective.
+ * ARGUMENT from write() also when the step lacks what the layout has. */
 bool gwf_flux_file_writes(const gwf_flux_file *file);
-
-/* Local. Write step 0..steps - 1, each once over all ranks and runs: uw, vw (nlev, nlat, nlon);
- * prediction (channels, nlat, nlon) or NULL. ARGUMENT for a step that this rank has written or that
- * was finished before. After DISK or IO no further step can be written, and the steps that were
- * committed stay readable. */
-gwf_status gwf_flux_file_write(gwf_flux_file *file, size_t step, double time, const float *uw,
-                               const float *vw, const float *prediction, gwf_error *err);
-
-/* Local: what was written is finished now, not within a second. */
+gwf_status gwf_flux_file_write(gwf_flux_file *file, size_t step, const gwf_flux_step *s,
+                               gwf_error *err);
 gwf_status gwf_flux_file_commit(gwf_flux_file *file, gwf_error *err);
-
-/* Collective. Close, give the file its name, free. INTERNAL when steps are missing; then, and
- * after any other failure, PATH.part keeps those that are finished. */
 gwf_status gwf_flux_file_finish(gwf_flux_file **file, gwf_error *err);
-
-/* Collective. Close without finishing, free. Returns the number of finished steps in PATH.part, of
- * all ranks and runs; when it is 0 PATH.part is removed. */
 size_t gwf_flux_file_abandon(gwf_flux_file **file);
 
 #endif

@@ -1,4 +1,5 @@
-/* WINDSET-style feature files: features(time, idim, lat, lon), normalised. Read only. */
+/* WINDSET-style feature files: features(time, idim, lat, lon), normalised; those of gwflux prepare
+ * may have ps(time, lat, lon) in Pa too. Read only (prepared_file.h writes). */
 #ifndef GWF_IO_WINDSET_H
 #define GWF_IO_WINDSET_H
 
@@ -19,6 +20,7 @@ typedef struct gwf_windset_header {
     char advice[256]; /* one line: why reading will be slow and the cure; "" when it will not */
     char time[192];   /* how time counts, to be compared: "integer, units '...', calendar '...'" */
     char recipe[64];  /* global attribute gwflux_recipe, "" when absent */
+    bool surface_pressure; /* there is ps(time, lat, lon), in Pa */
 } gwf_windset_header;
 
 /* Whether this is a feature file at all, by its variables: *features. A file that cannot be opened is
@@ -46,6 +48,10 @@ const char *gwf_windset_path(const gwf_windset *file);
  * read in one piece. */
 gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, int count,
                             float *values, gwf_error *err);
+
+/* Surface pressure of one step, (nlat, nlon) in Pa. ARGUMENT: the file has none, or no such step;
+ * DATA: a value that is missing or no surface pressure, with its place. */
+gwf_status gwf_windset_pressure(gwf_windset *file, size_t step, float *ps, gwf_error *err);
 
 /* The time coordinate of one step, as a double; the step number (from 0) when the file has none. */
 gwf_status gwf_windset_time(gwf_windset *file, size_t step, double *time, gwf_error *err);

@@ -5,6 +5,8 @@
 #ifndef GWF_MODEL_RECIPE_H
 #define GWF_MODEL_RECIPE_H
 
+#include <stddef.h>
+
 typedef enum gwf_transform { GWF_LINEAR = 0, GWF_CUBE_ROOT = 1 } gwf_transform;
 
 typedef struct gwf_scaling {
@@ -32,6 +34,11 @@ const gwf_scaling *gwf_recipe_scaling(const gwf_recipe *recipe, const char *vari
 /* The recipe whose constants (mu of u or v) stand as numbers in a free text (a data file's
  * long_name): NULL when none does, or when two do and the text decides nothing. */
 const gwf_recipe *gwf_recipe_in_text(const char *text);
+
+/* The recipe's constants as a free text of at most `size` characters, as published files have it in
+ * their features' long_name: "... u: (x - 6.395471175756457) / 66.52651242055385 in m s-1; ...".
+ * gwf_recipe_in_text() finds the recipe in it. */
+void gwf_recipe_words(const gwf_recipe *recipe, char *text, size_t size);
 
 /* x = x~ d + mu, x~ cubed first for GWF_CUBE_ROOT; in double, elementwise on n values. In place
  * (x == normalised) is allowed. */
