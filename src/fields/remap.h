@@ -11,13 +11,14 @@
  *
  * Wind. A component is not a scalar near the poles, where east turns with longitude. What the
  * vector needs is done in gwf_remap_apply_wind() and nowhere else:
- *  - conservative: cells of a rectilinear grid end at the pole and are narrow in longitude, so the
- *    mean of the components keeps the vector (uniform flow over the pole: to 1e-4 on 128
- *    longitudes; zonal flow: exactly). Components are averaged as they are. Only a source row at
- *    the pole that does not hold one vector as seen from each longitude (zeros, or one value) is
- *    replaced by the vector that the row next to it sees at the pole.
+ *  - conservative: the mean of the components as they are, as in the training data (turning the
+ *    vectors would change them by up to 0.01 m s-1 in the rows at the poles and more elsewhere).
+ *    Cells end at the pole and are narrow in longitude, so the mean keeps the vector: zonal flow
+ *    exactly, uniform flow over the pole to 1e-4 on 128 longitudes. Only a source row at the pole
+ *    that does not hold one vector as seen from each longitude, but one value (zeros or the like),
+ *    is replaced by the vector that the row next to it sees at the pole.
  *  - bilinear: the same; beyond the last row the pole has the vector (for a scalar the mean) of
- *    that row.
+ *    that row. To be preferred from a coarse to a fine grid, where the mean over a cell has steps.
  *  - weight files: a destination takes its sources along great circles, their east turned into its
  *    own, where any two differ by more than 5 degrees. */
 #ifndef GWF_FIELDS_REMAP_H

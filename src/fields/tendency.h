@@ -6,7 +6,8 @@
  * F stands at the middle of levels, 1 at the top. At the interface between two levels it is linear
  * in p between them; then, as a difference of interfaces,
  *     (du/dt)_k = g (F_{k+1/2} - F_{k-1/2}) / (p_{k+1/2} - p_{k-1/2}),
- * so that the sum of dp/g du/dt over a column is F at the bottom minus F at the top. */
+ * so that the sum of dp/g du/dt over a column is F at the bottom minus F at the top. Second order
+ * in the thickness of the levels on even ones, first order at the edges. */
 #ifndef GWF_FIELDS_TENDENCY_H
 #define GWF_FIELDS_TENDENCY_H
 
