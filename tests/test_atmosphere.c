@@ -182,11 +182,8 @@ static void test_longitudes(void)
     gwf_atmosphere_close(&a);
 }
 
-static void test_bounds(void)
+static const char *make_bounds(const double *lat_bounds, const double *lon_bounds)
 {
-    static const double lat_bounds[NY][2] = {{90, 60}, {60, 20}, {20, -20}, {-20, -60}, {-60, -90}};
-    static const double lon_bounds[NX][2] = {{-210, -150}, {-150, -90}, {-90, -30},
-                                             {-30, 30},    {30, 90},    {90, 150}};
     air_file f = era5();
     f.x.values = both;
     const char *path = test_scratch("bounds.nc");
@@ -197,16 +194,29 @@ static void test_bounds(void)
     for (int i = 0; i < 2; i++) {
         air_must(nc_inq_dimid(file, i ? "longitude" : "latitude", &dims[0]));
         air_must(nc_def_var(file, i ? "lon_bnds" : "lat_bnds", NC_DOUBLE, 2, dims, &id));
-        air_must(nc_put_var_double(file, id, i ? lon_bounds[0] : lat_bounds[0]));
+        air_must(nc_put_var_double(file, id, i ? lon_bounds : lat_bounds));
         air_must(nc_inq_varid(file, i ? "longitude" : "latitude", &axis));
         air_text(file, axis, "bounds", i ? "lon_bnds" : "lat_bnds");
     }
     air_must(nc_close(file));
-    gwf_atmosphere *a = open_one(path);
+    return path;
+}
+
+static void count_line(void *user, const char *line)
+{
+    *(int *)user += strstr(line, "bounds of its grid") != NULL;
+}
+
+static void test_bounds(void)
+{
+    static const double lat_bounds[NY][2] = {{95, 60}, {60, 20}, {20, -20}, {-20, -60}, {-60, -95}};
+    double lon_bounds[NX][2] = {{-210, -150}, {-150, -90}, {-90, -30},
+                                {-30, 30},    {30, 90},    {90, 150}};
+    gwf_atmosphere *a = open_one(make_bounds(lat_bounds[0], lon_bounds[0]));
     const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
     CU_ASSERT_PTR_NOT_NULL_FATAL(h->lat_bounds);
     CU_ASSERT_PTR_NOT_NULL_FATAL(h->lon_bounds);
-    for (size_t i = 0; i < NY; i++) {
+    for (size_t i = 0; i < NY; i++) { /* none is beyond a pole */
         CU_ASSERT_EQUAL(h->lat_bounds[2 * i], i == 0 ? -90 : -100 + 40 * (double)i);
         CU_ASSERT_EQUAL(h->lat_bounds[2 * i + 1], i == NY - 1 ? 90 : -60 + 40 * (double)i);
     }
@@ -214,6 +224,17 @@ static void test_bounds(void)
         CU_ASSERT_EQUAL(h->lon_bounds[2 * j], -30 + 60 * (double)j);
         CU_ASSERT_EQUAL(h->lon_bounds[2 * j + 1], 30 + 60 * (double)j);
     }
+    gwf_atmosphere_close(&a);
+    lon_bounds[2][0] = lon_bounds[2][1] = 10; /* not around -60: none are used, and that is said */
+    const char *path = make_bounds(lat_bounds[0], lon_bounds[0]);
+    int said = 0;
+    gwf_error err = {0};
+    const gwf_log log = {count_line, &said};
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .log = &log};
+    CHECK_OK(gwf_atmosphere_open(&config, &a, &err), err);
+    CU_ASSERT_PTR_NULL(gwf_atmosphere_header_of(a)->lat_bounds);
+    CU_ASSERT_PTR_NULL(gwf_atmosphere_header_of(a)->lon_bounds);
+    CU_ASSERT_EQUAL(said, 1);
     gwf_atmosphere_close(&a);
 }
 

@@ -190,6 +190,12 @@ static void put_unrelated(int file)
     air_vector(file, "hybm", "nhym", 3, a, "1");
 }
 
+static void put_as_many(int file)
+{
+    air_vector(file, "hyam", "nhym", NZ, ap, "Pa");
+    air_vector(file, "hybm", "nhym", NZ, hyb, "1");
+}
+
 static void test_beside(void)
 {
     static const double numbers[NZ] = {2, 4, 5, 9}, counted[NZ] = {1, 2, 3, 4};
@@ -206,6 +212,7 @@ static void test_beside(void)
     /* a file may have coefficients of other levels: pressures stay pressures */
     const air_axis p = {"plev", "Pa", NZ, pascals, pascals, 0, NULL};
     check(make(&p, NULL, put_unrelated), GWF_LEVELS_PRESSURE, pascals, NULL);
+    check(make(&p, NULL, put_as_many), GWF_LEVELS_PRESSURE, pascals, NULL);
 }
 
 /* Numbers of ECMWF's 137 levels: a and b of level 60 and 96 from ECMWF's table of L137. */

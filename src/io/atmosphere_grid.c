@@ -151,7 +151,6 @@ static gwf_status make_columns(const gwf_atm_axes *axes, const char *where, gwf_
     order->nlon = grid->nlon = n;
     order->westward = n > 1 && !is_one_turn(lon, n, false);
     if (order->westward && !is_one_turn(lon, n, true)) return not_one_turn(lon, n, where, err);
-    if (n == 2) order->westward = lon[1] < lon[0];
     order->lon_start = find_start(lon, n, order->westward);
     grid->lon = alloc_axis(n);
     if (!grid->lon) return no_memory(where, err);
