@@ -357,8 +357,8 @@ static void large(void)
     check_layout(&(layout){.name = "large_packed",
                            .type = NC_SHORT,
                            .rank = 4,
-                           .shape = {2, 3, 500, 400},
-                           .chunk = {1, 2, 499, 400},
+                           .shape = {2, 3, 300, 200},
+                           .chunk = {1, 2, 299, 200},
                            .shuffle = 1,
                            .deflate = 1,
                            .scale = 0.5});

@@ -195,6 +195,7 @@ static gwf_status run_job(const arguments *a, const gwf_options *options, const 
     GWF_TRY(gwf_engine_load(engine, a->model, &stderr_log));
     GWF_TRY(series_create(a->inputs.items, a->inputs.count, &engine->model, &stderr_log, &j->input,
                           err));
+    j->input.threads = options->threads;
     GWF_TRY(parse_steps(a->steps, j->input.steps, &first, &steps, err));
     GWF_TRY(gwf_engine_plan(engine, options, (int)j->input.nlat, (int)j->input.nlon, &stderr_log));
     gwf_log_line(&stderr_log, "%s", gwf_describe(engine));
