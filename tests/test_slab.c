@@ -353,7 +353,7 @@ static void unfiltered(void)
 static void large(void)
 {
     check_layout(&(layout){
-        .name = "large", .type = NC_SHORT, .rank = 4, .shape = {2, 3, 500, 400}, .scale = 0.5});
+        .name = "large", .type = NC_SHORT, .rank = 3, .shape = {7, 1000, 200}, .scale = 0.5});
     check_layout(&(layout){.name = "large_packed",
                            .type = NC_SHORT,
                            .rank = 4,
