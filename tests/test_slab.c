@@ -210,19 +210,17 @@ static bool has_filter(const layout *l)
 
 static void check_how(const opened *o, bool direct, int threads)
 {
-    const bool as_expected = (strcmp(gwf_slab_how(o->slab), "NetCDF-C") != 0) == direct;
-    if (!as_expected) fprintf(stderr, "\n  %s: %s\n", o->file.path, gwf_slab_how(o->slab));
-#ifndef GWF_HAVE_DIRECT_CHUNKS
-    direct = false;
-#endif
-    char words[64];
-    snprintf(words, sizeof words, "chunks decoded by %d thread%s (", threads,
-             threads == 1 ? "" : "s");
-    const char *how = gwf_slab_how(o->slab);
+    char words[64] = "NetCDF-C";
+#ifdef GWF_HAVE_DIRECT_CHUNKS
     if (direct)
-        CU_ASSERT_PTR_NOT_NULL(strstr(how, words))
-    else
-        CU_ASSERT_STRING_EQUAL(how, "NetCDF-C")
+        snprintf(words, sizeof words, "chunks decoded by %d thread%s (", threads,
+                 threads == 1 ? "" : "s");
+#else
+    (void)direct, (void)threads;
+#endif
+    const char *how = gwf_slab_how(o->slab);
+    if (!strstr(how, words)) fprintf(stderr, "\n  %s: %s\n", o->file.path, how);
+    CU_ASSERT_PTR_NOT_NULL(strstr(how, words));
 }
 
 static void check_layout(const layout *l)
