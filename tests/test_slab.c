@@ -210,19 +210,17 @@ static bool has_filter(const layout *l)
 
 static void check_how(const opened *o, bool direct, int threads)
 {
-    const bool as_expected = (strcmp(gwf_slab_how(o->slab), "NetCDF-C") != 0) == direct;
-    if (!as_expected) fprintf(stderr, "\n  %s: %s\n", o->file.path, gwf_slab_how(o->slab));
-#ifndef GWF_HAVE_DIRECT_CHUNKS
-    direct = false;
-#endif
-    char words[64];
-    snprintf(words, sizeof words, "chunks decoded by %d thread%s (", threads,
-             threads == 1 ? "" : "s");
-    const char *how = gwf_slab_how(o->slab);
+    char words[64] = "NetCDF-C";
+#ifdef GWF_HAVE_DIRECT_CHUNKS
     if (direct)
-        CU_ASSERT_PTR_NOT_NULL(strstr(how, words))
-    else
-        CU_ASSERT_STRING_EQUAL(how, "NetCDF-C")
+        snprintf(words, sizeof words, "chunks decoded by %d thread%s (", threads,
+                 threads == 1 ? "" : "s");
+#else
+    (void)direct, (void)threads;
+#endif
+    const char *how = gwf_slab_how(o->slab);
+    if (!strstr(how, words)) fprintf(stderr, "\n  %s: %s\n", o->file.path, how);
+    CU_ASSERT_PTR_NOT_NULL(strstr(how, words));
 }
 
 static void check_layout(const layout *l)
@@ -353,12 +351,12 @@ static void unfiltered(void)
 static void large(void)
 {
     check_layout(&(layout){
-        .name = "large", .type = NC_SHORT, .rank = 4, .shape = {2, 3, 500, 400}, .scale = 0.5});
+        .name = "large", .type = NC_SHORT, .rank = 3, .shape = {7, 1000, 200}, .scale = 0.5});
     check_layout(&(layout){.name = "large_packed",
                            .type = NC_SHORT,
                            .rank = 4,
-                           .shape = {2, 3, 500, 400},
-                           .chunk = {1, 2, 499, 400},
+                           .shape = {2, 3, 300, 200},
+                           .chunk = {1, 2, 299, 200},
                            .shuffle = 1,
                            .deflate = 1,
                            .scale = 0.5});

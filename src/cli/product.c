@@ -244,7 +244,7 @@ static gwf_status plan_grid(product *p, const source *from, gwf_error *err)
     p->shape.nlon = h->nlon;
     p->shape.lat = h->lat;
     p->shape.lon = h->lon;
-    return gwf_remap_create(GWF_REMAP_CONSERVATIVE, &of_model, &of_input, p->choice.threads,
+    return gwf_remap_create(GWF_REMAP_BILINEAR, &of_model, &of_input, p->choice.threads,
                             &p->back, err);
 }
 

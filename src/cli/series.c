@@ -196,6 +196,7 @@ gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error 
             gwf_windset_close(&s->open);
             return status;
         }
+        gwf_windset_set_threads(s->open, s->threads);
         s->open_number = number;
     }
     *file = s->open;

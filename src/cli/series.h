@@ -24,6 +24,7 @@ typedef struct series {
     double *lat, *lon; /* degrees, owned; the model's when no file has them */
     gwf_windset *open; /* at most one file is open */
     int open_number;   /* which one, -1: none */
+    int threads;       /* that may decode its values; 0: as many as there are cores */
 } series;
 
 /* Open every file once and check it against the model: family, channels, recipe, grid. Paths are

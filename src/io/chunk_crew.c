@@ -178,7 +178,6 @@ static void work_on(gwf_chunk_reader *r, gwf_inflater *inflater, slot *s)
     if (!s->decoded) decode(r, inflater, s);
     if (s->wanted) deliver(r, s);
     s->state = SLOT_IDLE;
-    if (s->damage) forget(r, s);
     release(r, s);
     pthread_cond_signal(&r->done);
 }

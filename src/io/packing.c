@@ -85,8 +85,6 @@ static void read_missing(const source *s, gwf_packing *p)
     }
     p->n_missing += numbers(s, p, "missing_value", GWF_PACKING_MISSING - p->n_missing,
                             p->missing + p->n_missing, &type);
-    for (int i = 0; i < p->n_missing; i++) /* -9999.9 in double equals no stored float */
-        if (s->stored == NC_FLOAT) p->missing[i] = (double)(float)p->missing[i];
 }
 
 static void read_bounds(const source *s, gwf_packing *p)
@@ -104,9 +102,6 @@ static void read_bounds(const source *s, gwf_packing *p)
     p->high = range[1];
     p->bounded = range[0] > -INFINITY || range[1] < INFINITY;
     p->bounds_unpacked = is_real(type) && !is_real(s->stored);
-    if (s->stored != NC_FLOAT) return;
-    p->low = (double)(float)p->low;
-    p->high = (double)(float)p->high;
 }
 
 gwf_status gwf_packing_read(const gwf_nc *file, const gwf_nc_variable *v, gwf_packing *packing,
@@ -159,7 +154,7 @@ UNPACK(int64, int64_t)
 UNPACK(uint64, uint64_t)
 UNPACK(double, double)
 
-/* In place: what is missing first, as stored. */
+/* In place: what is missing first, as stored. -9999.9 in double equals no stored float. */
 static void unpack_floats(const gwf_packing *p, size_t n, float *values)
 {
     for (int m = 0; m < p->n_missing; m++) {

@@ -170,7 +170,7 @@ static void choose_piece(int rank, const size_t *count, size_t *piece)
     for (int i = rank - 1; i >= 0; i--) {
         const size_t room = SCRATCH_VALUES / inner;
         piece[i] = count[i] < room ? count[i] : room;
-        inner = piece[i] < count[i] ? SCRATCH_VALUES : inner * piece[i];
+        inner *= piece[i];
     }
 }
 

@@ -1,5 +1,6 @@
 /* How a variable is chunked, and NetCDF-C's chunk cache for those that are read through it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/size.h"
 #include "io/nc_internal.h"
@@ -68,10 +69,18 @@ gwf_status gwf_chunking_read(const gwf_nc *file, const gwf_nc_variable *v, gwf_c
                     v->dims[0]);
 }
 
+/* NetCDF-C 4.9.0 opens a variable by its name to give it another cache, and the dimension of that
+ * name where there is one. */
+static bool may_be_tuned(const gwf_nc *file, const gwf_nc_variable *v)
+{
+    size_t length = 0;
+    return strcmp(v->dims[0], v->name) == 0 || !gwf_nc_dimension_find(file, v->name, &length);
+}
+
 gwf_status gwf_chunking_tune(const gwf_nc *file, const gwf_nc_variable *v, const gwf_chunking *c,
                              gwf_error *err)
 {
-    if (!c->chunked) return GWF_OK;
+    if (!c->chunked || !may_be_tuned(file, v)) return GWF_OK;
     /* What is stored as it is can be read in part, past the cache, which beats whole chunks unless
      * the parts are tiny. */
     const bool direct =
