@@ -40,7 +40,11 @@ gpu=$job
 works "cpu.sbatch" ends_as "$one" COMPLETED
 works "the fluxes" compare one/fluxes.nc 0 truth.nc 0 8 1e-5
 says "the log" "fluxes.nc is complete" "one/job-$one.log"
+says "two ranks" "fluxes.nc: 8 steps in" "one/job-$one.log"
+says "two ranks" " on 2 ranks, " "one/job-$one.log"
+says "a thread each" ", 1 thread, " "one/job-$one.log"
 works "cpu.sbatch on two nodes" ends_as "$two" COMPLETED
+says "four ranks" " on 4 ranks, " "two/job-$two.log"
 works "the fluxes" compare two/fluxes.nc 0 truth.nc 0 8 1e-5
 works "gpu.sbatch" ends_as "$gpu" COMPLETED
 works "the fluxes" compare gpu/fluxes.nc 0 truth.nc 0 8 1e-5
@@ -49,6 +53,7 @@ says "a GPU each" "rank 1: node n1, GPU 1" "gpu/job-$gpu.log"
 
 submit one cpu.sbatch
 works "once more" ends_as "$job" COMPLETED
+says "nothing is left to do" "fluxes.nc: is complete, nothing to do" "one/job-$job.log"
 works "the fluxes stay" compare one/fluxes.nc 0 truth.nc 0 8 1e-5
 
 mkdir months/features
