@@ -8,6 +8,7 @@
 
 extern const command command_import;
 extern const command command_predict;
+extern const command command_prepare;
 extern const command command_info;
 extern const command command_bench;
 extern const command command_plot;

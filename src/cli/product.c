@@ -244,8 +244,8 @@ static gwf_status plan_grid(product *p, const source *from, gwf_error *err)
     p->shape.nlon = h->nlon;
     p->shape.lat = h->lat;
     p->shape.lon = h->lon;
-    return gwf_remap_create(GWF_REMAP_BILINEAR, &of_model, &of_input, p->choice.threads,
-                            &p->back, err);
+    return gwf_remap_create(GWF_REMAP_BILINEAR, &of_model, &of_input, p->choice.threads, &p->back,
+                            err);
 }
 
 static float *floats(size_t a, size_t b)

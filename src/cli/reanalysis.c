@@ -453,7 +453,7 @@ static gwf_status open_orography(reanalysis *r, const gwf_model *model,
     if (!choice->orography && found(r, GWF_ZS))
         return take_orography(r, r->files, model, choice, err);
     if (!choice->orography) {
-        if (!r->needs.zs) return GWF_OK;
+        if (!r->needs.zs || choice->any_zs) return GWF_OK;
         return gwf_fail(err, GWF_ERR_MISMATCH,
                         "the model reads the surface geopotential: give a file with it as "
                         "--orography");
@@ -513,6 +513,16 @@ static gwf_status allocate(reanalysis *r, gwf_error *err)
     return fine ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "no memory for a step of the input");
 }
 
+/* The caller does not mind a surface geopotential of 0. */
+static gwf_status flatten(reanalysis *r, gwf_error *err)
+{
+    if (r->zs || !r->needs.zs) return GWF_OK;
+    r->zs = calloc(r->n, sizeof *r->zs);
+    if (!r->zs) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for a surface geopotential");
+    gwf_log_line(r->log, "zs: no orography was given, 0 is written");
+    return GWF_OK;
+}
+
 static gwf_status open_all(reanalysis *r, const reanalysis_choice *choice, const gwf_model *model,
                            gwf_error *err)
 {
@@ -525,6 +535,7 @@ static gwf_status open_all(reanalysis *r, const reanalysis_choice *choice, const
     GWF_TRY(plan_remap(r->header, model, choice, &r->remap, err));
     GWF_TRY(open_orography(r, model, choice, err));
     GWF_TRY(check_surface(r, err));
+    GWF_TRY(flatten(r, err));
     GWF_TRY(gwf_prepare_create(model, (int)r->header->nlev, choice->threads, &r->prepare, err));
     return allocate(r, err);
 }

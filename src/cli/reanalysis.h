@@ -14,6 +14,7 @@ typedef struct reanalysis_choice {
     gwf_option_list variables; /* "u=NAME" */
     const char *orography;     /* file with surface geopotential or altitude, NULL: none */
     const char *weights;       /* ESMF or SCRIP file from the input's grid to the model's, NULL */
+    bool any_zs;               /* a surface geopotential that is not known is 0, not an error */
     int threads;               /* for decompressing, remapping, interpolating; at least 1 */
 } reanalysis_choice;
 

@@ -129,6 +129,7 @@ static gwf_status add_file(series *s, const gwf_log *log, series_file *file, gwf
     GWF_TRY_DONE(file == s->files ? take_grid(s, h, file->path, log, err)
                                   : same_grid(s, h, file->path, err));
     GWF_TRY_DONE(check_time(s, windset, file, log, err));
+    s->pressure = (file == s->files || s->pressure) && h->surface_pressure;
     if (h->advice[0]) gwf_log_line(log, "%s", h->advice);
     file->idim = h->idim;
     file->first = s->steps;
@@ -211,6 +212,13 @@ gwf_status series_times(series *s, size_t first, size_t count, double *times, gw
         GWF_TRY(gwf_windset_time(file, first + i - s->files[s->open_number].first, &times[i], err));
     }
     return GWF_OK;
+}
+
+gwf_status series_pressure(series *s, size_t step, float *pressure, gwf_error *err)
+{
+    gwf_windset *file = NULL;
+    GWF_TRY(series_file_of(s, step, &file, err));
+    return gwf_windset_pressure(file, step - s->files[s->open_number].first, pressure, err);
 }
 
 gwf_status series_check(const series *s, size_t step, const char *what,

@@ -18,6 +18,7 @@ typedef struct series {
     series_file *files;     /* owned */
     int n_files;
     size_t steps;
+    bool pressure;    /* every file has the surface pressure too */
     double last_time; /* of the last step */
     char time[192];   /* how time counts (gwf_windset_header) */
     size_t nlat, nlon;
@@ -38,6 +39,9 @@ gwf_status series_times(series *s, size_t first, size_t count, double *times, gw
 
 /* The file whose step this is, opened (its time variable describes the output's). */
 gwf_status series_file_of(series *s, size_t step, gwf_windset **file, gwf_error *err);
+
+/* Surface pressure of a step, (nlat, nlon) in Pa; only when there is one. */
+gwf_status series_pressure(series *s, size_t step, float *pressure, gwf_error *err);
 
 /* Are all values (table->count, nlat, nlon) finite? DATA names file, what, variable, time, level,
  * latitude and longitude of the first that is not. */

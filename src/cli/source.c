@@ -21,6 +21,7 @@ static gwf_status open_windset(source *s, const reanalysis_choice *choice, const
                         odd, choice->inputs.items[0]);
     GWF_TRY(
         series_create(choice->inputs.items, choice->inputs.count, s->model, log, &s->windset, err));
+    s->windset.threads = choice->threads;
     s->steps = s->windset.steps;
     s->nlat = s->windset.nlat;
     s->nlon = s->windset.nlon;
@@ -58,7 +59,13 @@ void source_close(source *s)
 
 bool source_has_pressure(const source *s)
 {
-    return !is_windset(s);
+    return !is_windset(s) || s->windset.pressure;
+}
+
+const char *source_how(const source *s)
+{
+    if (!is_windset(s)) return "reading, remapping and interpolating";
+    return s->windset.open ? gwf_windset_how(s->windset.open) : "NetCDF-C";
 }
 
 gwf_status source_times(source *s, size_t first, size_t count, double *times, gwf_error *err)
@@ -72,7 +79,11 @@ gwf_status source_times(source *s, size_t first, size_t count, double *times, gw
 gwf_status source_read(source *s, size_t step, float *features, float *surface_pressure,
                        double *time, gwf_error *err)
 {
-    if (is_windset(s)) return series_read(&s->windset, step, features, time, err);
+    if (is_windset(s)) {
+        GWF_TRY(series_read(&s->windset, step, features, time, err));
+        return surface_pressure ? series_pressure(&s->windset, step, surface_pressure, err)
+                                : GWF_OK;
+    }
     *time = reanalysis_header(s->atmosphere)->time[step];
     return reanalysis_read(s->atmosphere, step, features, surface_pressure, err);
 }

@@ -24,6 +24,9 @@ void source_close(source *s);
 /* Do steps come with their surface pressure? */
 bool source_has_pressure(const source *s);
 
+/* How values are read, in words. */
+const char *source_how(const source *s);
+
 /* Times of `count` steps from `first` on, as they are to be written. */
 gwf_status source_times(source *s, size_t first, size_t count, double *times, gwf_error *err);
 

@@ -10,9 +10,8 @@
 enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */ };
 
 typedef struct slot {
-    float *features, *prediction, *flux; /* flux == prediction when only fluxes are written */
-    float *pressure;                     /* of the surface; NULL: not known */
-    size_t step;                         /* of the output */
+    float *features, *prediction, *pressure; /* as in stream_step */
+    size_t step;                             /* of the output */
     double time;
 } slot;
 
@@ -73,11 +72,8 @@ static void read_step(ring *r, size_t turn, size_t step)
 
 static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
 {
-    gwf_engine_fluxes(s->engine, at->prediction, at->flux);
-    GWF_TRY(source_check(s->input, s->first + at->step, "flux", &s->engine->model.out, at->flux,
-                         at->time, err));
-    return sink_put(s->output, at->step, at->time, at->flux, s->normalised ? at->prediction : NULL,
-                    err);
+    const stream_step step = {at->step, at->time, at->features, at->pressure, at->prediction};
+    return s->put(s->user, &step, err);
 }
 
 static void write_step(ring *r, size_t turn)
@@ -127,8 +123,7 @@ static void wait_for_change(ring *r)
 static void serve(ring *r, bool *all_left)
 {
     gwf_error err = {0};
-    size_t others = 0;
-    gwf_status status = sink_serve(r->s->output, &others, &err);
+    gwf_status status = sink_serve(r->s->output, &err);
     if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
     if (status == GWF_OK) return;
     pthread_mutex_lock(&r->mutex);
@@ -224,7 +219,8 @@ static void compute_step(ring *r, size_t turn)
     gwf_error err = {0};
     slot *at = &r->slots[turn % SLOTS];
     const double start = gwf_now();
-    const gwf_status status = gwf_engine_run(r->s->engine, at->features, at->prediction, &err);
+    const gwf_status status =
+        r->s->engine ? gwf_engine_run(r->s->engine, at->features, at->prediction, &err) : GWF_OK;
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
     if (status == GWF_OK)
@@ -248,17 +244,15 @@ static void *compute_thread(void *argument)
 
 static gwf_status allocate_slots(ring *r, gwf_error *err)
 {
-    const gwf_engine *engine = r->s->engine;
-    const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon * sizeof(float);
+    const stream *s = r->s;
+    const size_t plane = s->input->nlat * s->input->nlon * sizeof(float);
+    const bool computes = s->engine != NULL, pressure = source_has_pressure(s->input);
     for (int i = 0; i < SLOTS; i++) {
         slot *at = &r->slots[i];
-        at->features = malloc(plane * (size_t)engine->model.in.count);
-        at->prediction = malloc(plane * (size_t)engine->model.out.count);
-        at->flux =
-            r->s->normalised ? malloc(plane * (size_t)engine->model.out.count) : at->prediction;
-        at->pressure = source_has_pressure(r->s->input) ? malloc(plane) : NULL;
-        if (!at->features || !at->prediction || !at->flux ||
-            (!at->pressure && source_has_pressure(r->s->input)))
+        at->features = malloc(plane * (size_t)s->model->in.count);
+        at->prediction = computes ? malloc(plane * (size_t)s->model->out.count) : NULL;
+        at->pressure = pressure ? malloc(plane) : NULL;
+        if (!at->features || (computes && !at->prediction) || (pressure && !at->pressure))
             return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
     }
     return GWF_OK;
@@ -267,11 +261,9 @@ static gwf_status allocate_slots(ring *r, gwf_error *err)
 static void free_slots(ring *r)
 {
     for (int i = 0; i < SLOTS; i++) {
-        slot *at = &r->slots[i];
-        free(at->features);
-        free(at->pressure);
-        if (at->flux != at->prediction) free(at->flux);
-        free(at->prediction);
+        free(r->slots[i].features);
+        free(r->slots[i].prediction);
+        free(r->slots[i].pressure);
     }
 }
 

@@ -14,16 +14,27 @@
 #include "coupling/engine.h"
 #include "parallel/queue.h"
 
+/* A step on its way to the output: all borrowed. */
+typedef struct stream_step {
+    size_t step; /* of the output */
+    double time;
+    const float *features;   /* (inputs, nlat, nlon), normalised */
+    const float *pressure;   /* of the surface, (nlat, nlon), Pa; NULL: not known */
+    const float *prediction; /* (outputs, nlat, nlon), normalised; NULL when nothing is computed */
+} stream_step;
+
 typedef struct stream {
-    gwf_engine *engine; /* planned for the source's grid; all pointers are borrowed */
+    gwf_engine *engine;     /* planned for the source's grid, NULL: nothing is computed */
+    const gwf_model *model; /* its channels; all pointers are borrowed */
     source *input;
     sink *output;
     gwf_queue *queue;      /* hands out numbers n ... */
     const size_t *pending; /* ... of steps pending[n] of the output, first + pending[n] of input */
     size_t first;
-    bool normalised; /* the output takes `prediction` too */
     const volatile sig_atomic_t
         *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */
+    /* Hand a step to the output; from the thread of all NetCDF work. */
+    gwf_status (*put)(void *user, const stream_step *step, gwf_error *err);
     /* After every step computed here, from the computing thread; done: steps that are, on rank 0
      * those of all ranks (what others have in hand counts). */
     void (*progress)(void *user, size_t done);

@@ -14,6 +14,7 @@ gwf_status gwf_fail(gwf_error *err, gwf_status status, const char *format, ...)
 {
     if (!err) return status;
     err->status = status;
+    err->agreed = 0;
     va_list args;
     va_start(args, format);
     vsnprintf(err->text, sizeof err->text, format, args);

@@ -11,6 +11,7 @@ enum { GWF_ERROR_TEXT = 1024 };
 
 typedef struct gwf_error {
     gwf_status status;
+    int agreed; /* 1: all ranks have it, with the number of the one it comes from */
     char text[GWF_ERROR_TEXT];
 } gwf_error;
 

@@ -163,7 +163,8 @@ static gwf_status spread_failure(const gwf_comm *comm, int failed, gwf_status mi
         if (err) told = *err;
         told.status = mine;
         if (!told.text[0]) gwf_fail(&told, mine, "%s", gwf_status_text(mine));
-        gwf_error_prefix(&told, "rank %d", failed);
+        if (!told.agreed) gwf_error_prefix(&told, "rank %d", failed);
+        told.agreed = 1;
     }
     GWF_TRY(gwf_comm_broadcast(comm, &told, sizeof told, failed, err));
     if (err) *err = told;

@@ -13,6 +13,14 @@ static int environment_threads(void)
     return n > 0 && n < 1024 ? (int)n : 0;
 }
 
+int gwf_cores_here(void)
+{
+    cpu_set_t mine;
+    const int wanted = environment_threads();
+    if (wanted) return wanted;
+    return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+}
+
 /* Do all ranks of the node run on the same cores? */
 static gwf_status same_cores(const gwf_comm *node, const cpu_set_t *mine, bool *same,
                              gwf_error *err)

@@ -5,6 +5,9 @@
 #include "core/log.h"
 #include "parallel/comm.h"
 
+/* Local: how many threads may run at once: OMP_NUM_THREADS, else the cores of this process. */
+int gwf_cores_here(void);
+
 /* Collective over the ranks of a node. wanted: threads per rank, 0: not said. Launchers that bind
  * each rank to cores of its own are left alone; where all may run on the same cores, these are
  * divided and this process keeps to its share, threads that it starts later too. *threads becomes
