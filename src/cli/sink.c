@@ -32,7 +32,9 @@ gwf_status sink_open(sink *o, const char *path, const gwf_flux_layout *layout, b
 static gwf_status write_step(sink *o, size_t step, double time, const float *flux,
                              const float *prediction, gwf_error *err)
 {
-    return gwf_flux_file_write(o->file, step, time, flux, flux + o->plane_values, prediction, err);
+    const gwf_flux_step s = {
+        .time = time, .uw = flux, .vw = flux + o->plane_values, .prediction = prediction};
+    return gwf_flux_file_write(o->file, step, &s, err);
 }
 
 gwf_status sink_put(sink *o, size_t step, double time, const float *flux, const float *prediction,
