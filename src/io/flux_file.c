@@ -1,194 +1,341 @@
-#include "io/flux_internal.h"
+#include "io/flux_file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/clock.h"
-#include "io/nc_internal.h"
-#include "io/room.h"
+#include "io/step_internal.h"
 
-static const double commit_seconds = 1.0;
+static const double nominal_surface_pressure = 101325.0; /* Pa */
 
-bool gwf_flux_is_root(const gwf_flux_file *file)
+struct gwf_flux_file {
+    gwf_step_file *steps;
+    int part[GWF_STEP_FIELDS]; /* of a gwf_flux_step: what field i holds */
+    int n_fields;
+};
+
+/* --- words ---------------------------------------------------------------------------------- */
+
+static const gwf_attribute lat_words[] = {{"standard_name", "latitude"},
+                                          {"long_name", "latitude"},
+                                          {"units", "degrees_north"},
+                                          {"axis", "Y"},
+                                          {0}};
+static const gwf_attribute lon_words[] = {{"standard_name", "longitude"},
+                                          {"long_name", "longitude"},
+                                          {"units", "degrees_east"},
+                                          {"axis", "X"},
+                                          {0}};
+static const gwf_attribute lev_words[] = {
+    {"long_name", "nominal pressure of the level, at a surface pressure of 1013.25 hPa"},
+    {"units", "hPa"},
+    {"positive", "down"},
+    {"axis", "Z"},
+    {"comment", "p = hyam + hybm * surface_air_pressure"},
+    {0}};
+static const gwf_attribute number_words[] = {{"standard_name", "model_level_number"},
+                                             {"long_name", "ECMWF model level number (of 137)"},
+                                             {"units", "1"},
+                                             {"positive", "down"},
+                                             {0}};
+static const gwf_attribute a_words[] = {{"long_name", "hybrid coefficient a at full levels"},
+                                        {"units", "Pa"},
+                                        {"comment", "p = hyam + hybm * surface_air_pressure"},
+                                        {0}};
+static const gwf_attribute b_words[] = {{"long_name", "hybrid coefficient b at full levels"},
+                                        {"units", "1"},
+                                        {"comment", "p = hyam + hybm * surface_air_pressure"},
+                                        {0}};
+static const gwf_attribute plev_words[] = {{"standard_name", "air_pressure"},
+                                           {"long_name", "pressure"},
+                                           {"units", "Pa"},
+                                           {"positive", "down"},
+                                           {"axis", "Z"},
+                                           {0}};
+static const gwf_attribute channel_words[] = {
+    {"long_name", "input channel: variable and, where it has one, ECMWF model level number"}, {0}};
+
+/* u'omega' counts downward (omega is positive downward), so it is not called an upward flux. */
+static const struct flux_words {
+    const char *kind;
+    gwf_attribute uw[4], vw[4];
+} kinds[] = {
+    {"rho_uw",
+     {{"long_name", "upward flux of eastward momentum due to gravity waves"},
+      {"units", "Pa"},
+      {"flux_kind", "rho_uw"},
+      {0}},
+     {{"long_name", "upward flux of northward momentum due to gravity waves"},
+      {"units", "Pa"},
+      {"flux_kind", "rho_uw"},
+      {0}}},
+    {"u_omega",
+     {{"long_name",
+       "covariance of eastward wind and vertical pressure velocity due to gravity waves"},
+      {"units", "Pa m s-2"},
+      {"flux_kind", "u_omega"},
+      {0}},
+     {{"long_name",
+       "covariance of northward wind and vertical pressure velocity due to gravity waves"},
+      {"units", "Pa m s-2"},
+      {"flux_kind", "u_omega"},
+      {0}}},
+};
+
+static const gwf_attribute prediction_words[] = {
+    {"long_name", "normalised output of the network: uw levels, then vw levels"},
+    {"units", "1"},
+    {0}};
+static const gwf_attribute utend_words[] = {
+    {"standard_name", "tendency_of_eastward_wind_due_to_gravity_wave_drag"},
+    {"long_name", "tendency of eastward wind due to gravity waves"},
+    {"units", "m s-2"},
+    {0}};
+static const gwf_attribute vtend_words[] = {
+    {"standard_name", "tendency_of_northward_wind_due_to_gravity_wave_drag"},
+    {"long_name", "tendency of northward wind due to gravity waves"},
+    {"units", "m s-2"},
+    {0}};
+static const gwf_attribute ps_words[] = {{"standard_name", "surface_air_pressure"},
+                                         {"long_name", "surface pressure"},
+                                         {"units", "Pa"},
+                                         {0}};
+static const gwf_attribute outside_words[] = {
+    {"long_name", "fraction of the input channel outside the range seen in training"},
+    {"units", "1"},
+    {"coordinates", "channel_name"},
+    {"comment", "fraction of the grid points whose normalised value x has |x| > 4; where it is not "
+                "small the network extrapolates"},
+    {0}};
+
+/* --- the layout as steps -------------------------------------------------------------------- */
+
+enum { UW, VW, PREDICTION, UTEND, VTEND, PS, OUTSIDE, PARTS };
+enum { DIMENSIONS = 6, STEADY = 7 }; /* at most */
+
+_Static_assert((int)PARTS <= (int)GWF_STEP_FIELDS, "fields of a file");
+
+/* What a gwf_step_layout points to. */
+typedef struct plan {
+    gwf_step_layout l;
+    gwf_step_dimension dimensions[DIMENSIONS];
+    gwf_step_steady steady[STEADY];
+    gwf_step_field fields[PARTS];
+    double *nominal; /* hPa; owned */
+    char *names;     /* owned */
+} plan;
+
+static void add_dimension(plan *p, const char *name, size_t length)
 {
-    return !file->comm || gwf_comm_rank(file->comm) == 0;
+    p->dimensions[p->l.n_dimensions++] = (gwf_step_dimension){name, length};
 }
 
-gwf_status gwf_flux_agree(const gwf_comm *comm, gwf_status mine, gwf_error *err)
+static void add_steady(plan *p, const char *name, const char *dims, gwf_nc_type type,
+                       const void *values, const gwf_attribute *words)
 {
-    return comm ? gwf_agree(comm, mine, err) : mine;
+    p->steady[p->l.n_steady++] = (gwf_step_steady){name, dims, type, values, words};
+}
+
+static gwf_status add_model_levels(plan *p, const char *path, const gwf_flux_layout *l,
+                                   gwf_error *err)
+{
+    if (!l->level_number || !l->a || !l->b || l->nlev == 0)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
+    p->nominal = calloc(l->nlev, sizeof *p->nominal);
+    if (!p->nominal) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    for (size_t k = 0; k < l->nlev; k++)
+        p->nominal[k] = (l->a[k] + l->b[k] * nominal_surface_pressure) / 100;
+    add_dimension(p, "lev", l->nlev);
+    add_steady(p, "lev", "lev", GWF_NC_DOUBLE, p->nominal, lev_words);
+    add_steady(p, "level_number", "lev", GWF_NC_INT, l->level_number, number_words);
+    add_steady(p, "hyam", "lev", GWF_NC_DOUBLE, l->a, a_words);
+    add_steady(p, "hybm", "lev", GWF_NC_DOUBLE, l->b, b_words);
+    return GWF_OK;
+}
+
+static gwf_status add_pressure_levels(plan *p, const char *path, const gwf_flux_layout *l,
+                                      gwf_error *err)
+{
+    const double *levels = l->pressure_levels;
+    bool good = l->n_pressure_levels > 0;
+    for (size_t k = 0; k < l->n_pressure_levels; k++)
+        good = good && levels[k] > (k ? levels[k - 1] : 0) && isfinite(levels[k]);
+    if (!good)
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "%s: pressure levels: expected more than 0 Pa, growing downward", path);
+    add_dimension(p, "plev", l->n_pressure_levels);
+    add_steady(p, "plev", "plev", GWF_NC_DOUBLE, levels, plev_words);
+    return GWF_OK;
+}
+
+static gwf_status add_channels(plan *p, const char *path, const gwf_flux_layout *l, gwf_error *err)
+{
+    size_t width;
+    if (l->n_channels == 0) return GWF_OK;
+    GWF_TRY(gwf_step_names(path, l->channel_names, l->n_channels, &width, &p->names, err));
+    add_dimension(p, "channel", l->n_channels);
+    add_dimension(p, "name_length", width);
+    add_steady(p, "channel_name", "channel name_length", GWF_NC_CHAR, p->names, channel_words);
+    return GWF_OK;
+}
+
+static gwf_status add_coordinates(plan *p, const char *path, const gwf_flux_layout *l,
+                                  gwf_error *err)
+{
+    GWF_TRY(l->pressure_levels ? add_pressure_levels(p, path, l, err)
+                               : add_model_levels(p, path, l, err));
+    add_dimension(p, "lat", l->nlat);
+    add_dimension(p, "lon", l->nlon);
+    add_steady(p, "lat", "lat", GWF_NC_DOUBLE, l->lat, lat_words);
+    add_steady(p, "lon", "lon", GWF_NC_DOUBLE, l->lon, lon_words);
+    if (l->prediction_channels > 0) add_dimension(p, "odim", (size_t)l->prediction_channels);
+    return add_channels(p, path, l, err);
+}
+
+static gwf_status add_fields(plan *p, const char *path, const gwf_flux_layout *l,
+                             gwf_flux_file *file, gwf_error *err)
+{
+    const struct flux_words *words = NULL;
+    for (size_t i = 0; l->flux_kind && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(l->flux_kind, kinds[i].kind) == 0) words = &kinds[i];
+    if (!words)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: flux kind %s, expected rho_uw or u_omega", path,
+                        l->flux_kind ? l->flux_kind : "(none)");
+    const bool missing = l->pressure_levels;
+    const char *levels = l->pressure_levels ? "plev lat lon" : "lev lat lon";
+    const struct {
+        bool wanted;
+        gwf_step_field field;
+    } all[PARTS] = {
+        [UW] = {true, {"uw", levels, words->uw, missing}},
+        [VW] = {true, {"vw", levels, words->vw, missing}},
+        [PREDICTION] = {l->prediction_channels > 0,
+                        {"prediction", "odim lat lon", prediction_words, false}},
+        [UTEND] = {l->tendencies, {"utend", levels, utend_words, missing}},
+        [VTEND] = {l->tendencies, {"vtend", levels, vtend_words, missing}},
+        [PS] = {l->surface_pressure, {"ps", "lat lon", ps_words, false}},
+        [OUTSIDE] = {l->n_channels > 0,
+                     {"outside_training_range", "channel", outside_words, false}},
+    };
+    for (int i = 0; i < PARTS; i++) {
+        if (!all[i].wanted) continue;
+        file->part[file->n_fields] = i;
+        p->fields[file->n_fields++] = all[i].field;
+    }
+    p->l.n_fields = file->n_fields;
+    return GWF_OK;
+}
+
+static gwf_status make_plan(plan *p, const char *path, const gwf_flux_layout *l,
+                            gwf_flux_file *file, gwf_error *err)
+{
+    static const char *const agree[] = {"gwflux_model_sha256", "gwflux_recipe",
+                                        "gwflux_flux_kind",    "gwflux_backend",
+                                        "gwflux_precision",    "gwflux_version"};
+    if (!file) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    if (l->prediction_channels < 0)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
+    p->l = (gwf_step_layout){.steps = l->steps,
+                             .dimensions = p->dimensions,
+                             .steady = p->steady,
+                             .fields = p->fields,
+                             .time_of = l->time_of,
+                             .time_units = l->time_units,
+                             .time_calendar = l->time_calendar,
+                             .times = l->times,
+                             .title = "Gravity-wave momentum fluxes predicted by gwflux",
+                             .globals = l->globals,
+                             .n_globals = l->n_globals,
+                             .agree = agree,
+                             .n_agree = (int)(sizeof agree / sizeof *agree),
+                             .overwrite = l->overwrite,
+                             .comm = l->comm,
+                             .writer = l->writer};
+    GWF_TRY(add_coordinates(p, path, l, err));
+    return add_fields(p, path, l, file, err);
+}
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+static void free_plan(plan *p)
+{
+    free(p->nominal);
+    free(p->names);
+}
+
+/* Collective, since one rank may be out of memory. */
+static gwf_status begin(plan *p, const char *path, const gwf_flux_layout *layout,
+                        gwf_flux_file **file, gwf_error *err)
+{
+    *file = calloc(1, sizeof **file);
+    return gwf_step_agree(layout->comm, make_plan(p, path, layout, *file, err), err);
+}
+
+static gwf_status end(plan *p, gwf_status status, gwf_flux_file **file)
+{
+    free_plan(p);
+    if (status == GWF_OK) return GWF_OK;
+    free(*file);
+    *file = NULL;
+    return status;
+}
+
+gwf_status gwf_flux_file_create(const char *path, const gwf_flux_layout *layout,
+                                gwf_flux_file **file, gwf_error *err)
+{
+    plan p = {0};
+    gwf_status status = begin(&p, path, layout, file, err);
+    if (status == GWF_OK) status = gwf_step_file_create(path, &p.l, &(*file)->steps, err);
+    return end(&p, status, file);
+}
+
+gwf_status gwf_flux_file_resume(const char *path, const gwf_flux_layout *layout,
+                                unsigned char *done, bool *complete, gwf_flux_file **file,
+                                gwf_error *err)
+{
+    plan p = {0};
+    *complete = false;
+    gwf_status status = begin(&p, path, layout, file, err);
+    if (status == GWF_OK)
+        status = gwf_step_file_resume(path, &p.l, done, complete, &(*file)->steps, err);
+    return end(&p, status, file);
 }
 
 bool gwf_flux_file_writes(const gwf_flux_file *file)
 {
-    return file->shared || gwf_flux_is_root(file);
+    return gwf_step_file_writes(file->steps);
 }
 
-/* Collective when the file is shared. */
-gwf_status gwf_flux_close(gwf_flux_file *file, gwf_error *err)
+gwf_status gwf_flux_file_write(gwf_flux_file *file, size_t step, const gwf_flux_step *s,
+                               gwf_error *err)
 {
-    const gwf_status status = gwf_nc_close(&file->nc, err);
-    if (file->descriptor >= 0) close(file->descriptor);
-    file->descriptor = -1;
-    return status;
+    const float *const all[PARTS] = {
+        [UW] = s->uw,          [VW] = s->vw,       [PREDICTION] = s->prediction,
+        [UTEND] = s->utend,    [VTEND] = s->vtend, [PS] = s->surface_pressure,
+        [OUTSIDE] = s->outside};
+    const float *values[GWF_STEP_FIELDS];
+    for (int i = 0; i < file->n_fields; i++) values[i] = all[file->part[i]];
+    return gwf_step_file_write(file->steps, step, s->time, values, err);
 }
 
-void gwf_flux_destroy(gwf_flux_file **file)
-{
-    if (!*file) return;
-    gwf_flux_close(*file, NULL);
-    gwf_part_free(&(*file)->target);
-    free((*file)->taken);
-    free(*file);
-    *file = NULL;
-}
-
-/* --- writing -------------------------------------------------------------------------------- */
-
-/* Asked before anything of the step is written: then a full disk is no failure of HDF5's. The file
- * has its size already, but of holes. */
-static gwf_status check_step(const gwf_flux_file *file, size_t step, double time,
-                             const float *prediction, gwf_error *err)
-{
-    const char *wrong = NULL;
-    if (!gwf_flux_file_writes(file))
-        wrong = "is written by rank 0 only";
-    else if (file->broken || step >= file->planned || file->taken[step])
-        wrong = "cannot be written (again)";
-    else if (file->channels > 0 && !prediction)
-        wrong = "has no prediction";
-    else if (time == file->variables.fill)
-        wrong = "has the time that stands for none";
-    if (wrong)
-        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: step %zu of %zu %s", file->target.path, step,
-                        file->planned, wrong);
-    struct stat info;
-    if (stat(file->target.part, &info) != 0)
-        return gwf_fail(err, GWF_ERR_IO, "%s: is gone (%s)", file->target.part, strerror(errno));
-    return gwf_room_check(file->target.path, (uint64_t)file->step_bytes + GWF_FLUX_HEADER_BYTES,
-                          (uint64_t)info.st_size, err);
-}
-
-/* MPI does not say why a write failed: a full disk still is one. */
-static gwf_status write_failed(const gwf_flux_file *file, const char *name, int rc, gwf_error *err)
-{
-    const gwf_status status = gwf_nc_fail(&file->nc, name, "writing failed", rc, GWF_ERR_IO, err);
-    if (status != GWF_ERR_IO) return status;
-    const uint64_t more = (uint64_t)file->step_bytes + GWF_FLUX_HEADER_BYTES;
-    return gwf_room_check(file->target.path, more, more, err) == GWF_OK ? status : GWF_ERR_DISK;
-}
-
-static gwf_status put_field(gwf_flux_file *file, const char *name, int id, size_t step,
-                            size_t channels, const float *values, gwf_error *err)
-{
-    const size_t start[4] = {step, 0, 0, 0}, count[4] = {1, channels, file->nlat, file->nlon};
-    const int rc = GWF_NC(nc_put_vara_float(file->nc.id, id, start, count, values));
-    return rc == NC_NOERR ? GWF_OK : write_failed(file, name, rc, err);
-}
-
-static gwf_status put_step(gwf_flux_file *file, size_t step, const float *uw, const float *vw,
-                           const float *prediction, gwf_error *err)
-{
-    const gwf_flux_variables *ids = &file->variables;
-    GWF_TRY(put_field(file, "uw", ids->uw, step, file->nlev, uw, err));
-    GWF_TRY(put_field(file, "vw", ids->vw, step, file->nlev, vw, err));
-    if (file->channels == 0) return GWF_OK;
-    return put_field(file, "prediction", ids->prediction, step, file->channels, prediction, err);
-}
-
-/* To the disk itself, so that what follows never gets there before. In a shared file nothing waits
- * in HDF5, whose own flush would be collective. */
-static gwf_status flush(const gwf_flux_file *file, gwf_error *err)
-{
-    const int rc = file->shared ? NC_NOERR : GWF_NC(nc_sync(file->nc.id));
-    if (rc != NC_NOERR) return write_failed(file, NULL, rc, err);
-    if (GWF_NC(fdatasync(file->descriptor)) == 0) return GWF_OK;
-    return write_failed(file, NULL, errno, err);
-}
-
-static gwf_status put_times(gwf_flux_file *file, gwf_error *err)
-{
-    for (size_t i = 0; i < file->n_pending; i++) {
-        const gwf_flux_pending *p = &file->pending[i];
-        const int rc =
-            GWF_NC(nc_put_var1_double(file->nc.id, file->variables.time, &p->step, &p->time));
-        if (rc != NC_NOERR) return write_failed(file, "time", rc, err);
-    }
-    return GWF_OK;
-}
-
-/* After a failure nobody knows what is on the disk: these steps stay unfinished. */
 gwf_status gwf_flux_file_commit(gwf_flux_file *file, gwf_error *err)
 {
-    if (file->n_pending == 0) return GWF_OK;
-    gwf_status status = flush(file, err);
-    if (status == GWF_OK) status = put_times(file, err);
-    if (status == GWF_OK) status = flush(file, err);
-    if (status == GWF_OK)
-        file->done += file->n_pending;
-    else
-        file->broken = true;
-    file->n_pending = 0;
-    file->committed = gwf_now();
-    return status;
-}
-
-gwf_status gwf_flux_file_write(gwf_flux_file *file, size_t step, double time, const float *uw,
-                               const float *vw, const float *prediction, gwf_error *err)
-{
-    GWF_TRY(check_step(file, step, time, prediction, err));
-    const gwf_status status = put_step(file, step, uw, vw, prediction, err);
-    if (status != GWF_OK) {
-        file->broken = true;
-        return status;
-    }
-    file->taken[step] = 1;
-    file->pending[file->n_pending++] = (gwf_flux_pending){step, time};
-    const bool due =
-        file->n_pending == GWF_FLUX_PENDING || gwf_now() - file->committed >= commit_seconds;
-    return due ? gwf_flux_file_commit(file, err) : GWF_OK;
-}
-
-/* --- ending --------------------------------------------------------------------------------- */
-
-/* Collective: commit, close. *total: finished steps of all ranks. */
-static gwf_status end(gwf_flux_file *file, size_t *total, gwf_error *err)
-{
-    gwf_status status = gwf_flux_file_commit(file, err);
-    const gwf_status closed = gwf_flux_close(file, status == GWF_OK ? err : NULL);
-    if (status == GWF_OK) status = closed;
-    double sum = (double)file->done;
-    if (file->comm) gwf_comm_sum(file->comm, &sum, 1, NULL);
-    *total = (size_t)sum;
-    return gwf_flux_agree(file->comm, status, err);
-}
-
-static gwf_status finish(gwf_flux_file *file, gwf_error *err)
-{
-    size_t total = 0;
-    GWF_TRY(end(file, &total, err));
-    if (total != file->planned)
-        return gwf_fail(err, GWF_ERR_INTERNAL, "%s: %zu of %zu steps are written; they are in %s",
-                        file->target.path, total, file->planned, file->target.part);
-    return gwf_flux_agree(
-        file->comm, gwf_flux_is_root(file) ? gwf_part_finish(&file->target, err) : GWF_OK, err);
+    return gwf_step_file_commit(file->steps, err);
 }
 
 gwf_status gwf_flux_file_finish(gwf_flux_file **file, gwf_error *err)
 {
-    const gwf_status status = finish(*file, err);
-    gwf_flux_destroy(file);
+    const gwf_status status = gwf_step_file_finish(&(*file)->steps, err);
+    free(*file);
+    *file = NULL;
     return status;
 }
 
 size_t gwf_flux_file_abandon(gwf_flux_file **file)
 {
     if (!*file) return 0;
-    size_t kept = 0;
-    end(*file, &kept, NULL);
-    if (kept == 0 && gwf_flux_is_root(*file)) gwf_part_remove(&(*file)->target);
-    gwf_flux_destroy(file);
+    const size_t kept = gwf_step_file_abandon(&(*file)->steps);
+    free(*file);
+    *file = NULL;
     return kept;
 }

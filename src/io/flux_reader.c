@@ -14,13 +14,23 @@ static const float largest_flux = 1e30f;
 
 /* --- the variable ---------------------------------------------------------------------------- */
 
+/* The vertical axis: model levels with a nominal pressure in hPa, or pressures in Pa. */
+static const struct axis {
+    const char *name, *units;
+    double hpa;
+} axes[] = {{"lev", "hPa", 1}, {"plev", "Pa", 100}};
+
+static const struct axis *axis_of(const gwf_nc_variable *v)
+{
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+        if (v->rank > 1 && strcmp(v->dims[1], axes[i].name) == 0) return &axes[i];
+    return NULL;
+}
+
 static bool is_flux(const gwf_nc_variable *v)
 {
-    static const char *const dims[] = {"time", "lev", "lat", "lon"};
-    if (v->rank != 4) return false;
-    for (int i = 0; i < 4; i++)
-        if (strcmp(v->dims[i], dims[i]) != 0) return false;
-    return true;
+    return v->rank == 4 && axis_of(v) && strcmp(v->dims[0], "time") == 0 &&
+           strcmp(v->dims[2], "lat") == 0 && strcmp(v->dims[3], "lon") == 0;
 }
 
 /* "uw vw": what the user could have asked for. */
@@ -49,12 +59,12 @@ static gwf_status find_flux(const gwf_nc *file, const char *name, gwf_nc_variabl
     list_fluxes(file, fluxes, sizeof fluxes);
     if (!fluxes[0])
         return gwf_fail(err, GWF_ERR_FORMAT,
-                        "%s: no variable has the dimensions (time, lev, lat, lon); "
+                        "%s: no variable has the dimensions (time, lev or plev, lat, lon); "
                         "expected an output of gwflux predict",
                         file->path);
     return gwf_fail(err, GWF_ERR_FORMAT,
-                    "%s: there is no flux named %s (time, lev, lat, lon); it has %s", file->path,
-                    name, fluxes);
+                    "%s: there is no flux named %s (time, lev or plev, lat, lon); it has %s",
+                    file->path, name, fluxes);
 }
 
 /* --- coordinates ----------------------------------------------------------------------------- */
@@ -93,16 +103,16 @@ static gwf_status read_grid(const gwf_nc *file, gwf_flux_map *map, gwf_error *er
     return check_axis(file, "lon", map->lon, map->nlon, 360, err);
 }
 
-static gwf_status nearest_level(const gwf_nc *file, const double *lev, size_t count,
-                                double pressure, size_t *nearest, gwf_error *err)
+static gwf_status nearest_level(const gwf_nc *file, const struct axis *axis, const double *level,
+                                size_t count, double hpa, size_t *nearest, gwf_error *err)
 {
     double best = INFINITY;
     for (size_t k = 0; k < count; k++) {
-        const double distance = fabs(log(lev[k] / pressure));
+        const double distance = fabs(log(level[k] / axis->hpa / hpa));
         if (!isfinite(distance))
             return gwf_fail(err, GWF_ERR_FORMAT,
-                            "%s: variable lev: expected pressures in hPa, value %zu is %g",
-                            file->path, k, lev[k]);
+                            "%s: variable %s: expected pressures in %s, value %zu is %g",
+                            file->path, axis->name, axis->units, k, level[k]);
         if (distance >= best) continue;
         best = distance;
         *nearest = k;
@@ -110,16 +120,31 @@ static gwf_status nearest_level(const gwf_nc *file, const double *lev, size_t co
     return GWF_OK;
 }
 
-static gwf_status find_level(const gwf_nc *file, size_t count, double pressure, size_t *nearest,
-                             gwf_flux_map *map, gwf_error *err)
+/* gwflux has always said the units of its levels; another program's may differ. */
+static gwf_status check_units(const gwf_nc *file, const struct axis *axis, gwf_error *err)
 {
-    double *lev = NULL;
+    gwf_nc_variable v;
+    char units[32] = "";
+    if (!gwf_nc_variable_find(file, axis->name, &v) ||
+        !gwf_nc_text(file, &v, "units", units, sizeof units) || strcmp(units, axis->units) == 0)
+        return GWF_OK;
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: units %s, expected %s", file->path,
+                    axis->name, units, axis->units);
+}
+
+static gwf_status find_level(const gwf_nc *file, const gwf_nc_variable *flux, double pressure,
+                             size_t *nearest, gwf_flux_map *map, gwf_error *err)
+{
+    const struct axis *axis = axis_of(flux);
+    const size_t count = flux->shape[1];
+    double *level = NULL;
     if (!(pressure > 0 && isfinite(pressure)))
         return gwf_fail(err, GWF_ERR_ARGUMENT, "a level of %g hPa: expected more than 0", pressure);
-    gwf_status status = read_axis(file, "lev", count, &lev, err);
-    if (status == GWF_OK) status = nearest_level(file, lev, count, pressure, nearest, err);
-    if (status == GWF_OK) map->pressure = lev[*nearest];
-    free(lev);
+    GWF_TRY(check_units(file, axis, err));
+    gwf_status status = read_axis(file, axis->name, count, &level, err);
+    if (status == GWF_OK) status = nearest_level(file, axis, level, count, pressure, nearest, err);
+    if (status == GWF_OK) map->pressure = level[*nearest] / axis->hpa;
+    free(level);
     return status;
 }
 
@@ -189,7 +214,7 @@ static gwf_status read_map(const gwf_nc *file, const gwf_nc_variable *v, double 
     if (!gwf_nc_text(file, v, "units", map->units, sizeof map->units))
         return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %s: has no units", file->path, v->name);
     GWF_TRY(read_grid(file, map, err));
-    GWF_TRY(find_level(file, v->shape[1], pressure, &level, map, err));
+    GWF_TRY(find_level(file, v, pressure, &level, map, err));
     describe_time(file, map);
     return read_values(file, v, level, map, err);
 }

@@ -19,9 +19,9 @@ static const char expected[] = "(time, idim, lat, lon)";
 struct gwf_windset {
     gwf_nc nc;
     gwf_windset_header header;
-    gwf_nc_variable features, time;
+    gwf_nc_variable features, time, pressure;
     bool has_time;
-    gwf_slab *slab;
+    gwf_slab *slab, *pressure_slab; /* the second NULL where there is no pressure */
 };
 
 const gwf_windset_header *gwf_windset_header_of(const gwf_windset *file)
@@ -166,6 +166,22 @@ static void find_time(gwf_windset *file)
              type == NC_FLOAT || type == NC_DOUBLE ? "real" : "integer", units, calendar);
 }
 
+/* Only what says that it is in Pa. */
+static gwf_status find_pressure(gwf_windset *file, gwf_error *err)
+{
+    gwf_nc_variable *v = &file->pressure;
+    static const int places[3] = {0, 2, 3};
+    char units[8] = "";
+    if (!gwf_nc_variable_find(&file->nc, "ps", v) || v->rank != 3 ||
+        !gwf_nc_is_number(gwf_nc_type_of(&file->nc, v)) ||
+        !gwf_nc_text(&file->nc, v, "units", units, sizeof units) || strcmp(units, "Pa") != 0)
+        return GWF_OK;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(v->dims[i], file->features.dims[places[i]]) != 0) return GWF_OK;
+    file->header.surface_pressure = true;
+    return gwf_slab_open(&file->nc, v, 1, &file->pressure_slab, err);
+}
+
 /* All text attributes of one variable (NULL: global), one a line. */
 static void append_attributes(gwf_windset *file, const gwf_nc_variable *v)
 {
@@ -194,6 +210,7 @@ static gwf_status inspect(gwf_windset *file, gwf_error *err)
     GWF_TRY(gwf_slab_open(&file->nc, &file->features, 1, &file->slab, err));
     snprintf(file->header.advice, sizeof file->header.advice, "%s", gwf_slab_advice(file->slab));
     find_time(file);
+    GWF_TRY(find_pressure(file, err));
     gather_text(file);
     return GWF_OK;
 }
@@ -224,6 +241,7 @@ void gwf_windset_close(gwf_windset **file)
 {
     if (!*file) return;
     gwf_slab_close(&(*file)->slab);
+    gwf_slab_close(&(*file)->pressure_slab);
     gwf_nc_close(&(*file)->nc, NULL);
     free((*file)->header.lat);
     free((*file)->header.lon);
@@ -270,6 +288,33 @@ gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, in
         GWF_TRY(gwf_slab_read(file->slab, start, size, run, err));
     }
     return GWF_OK;
+}
+
+/* Nowhere on Earth beyond these, Pa. */
+static gwf_status check_pressure(const gwf_windset *file, size_t step, const float *ps,
+                                 gwf_error *err)
+{
+    const gwf_windset_header *h = &file->header;
+    const double least = 20000, most = 120000;
+    for (size_t i = 0; i < h->nlat * h->nlon; i++)
+        if (!(ps[i] >= least && ps[i] <= most))
+            return gwf_fail(err, GWF_ERR_DATA,
+                            "%s: variable ps: step %zu, row %zu, column %zu: %g Pa, expected %g to "
+                            "%g",
+                            file->nc.path, step, i / h->nlon, i % h->nlon, (double)ps[i], least,
+                            most);
+    return GWF_OK;
+}
+
+gwf_status gwf_windset_pressure(gwf_windset *file, size_t step, float *ps, gwf_error *err)
+{
+    const size_t start[3] = {step}, count[3] = {1, file->header.nlat, file->header.nlon};
+    GWF_TRY(check_request(file, step, NULL, 0, err));
+    if (!file->header.surface_pressure)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: has no surface pressure (ps in Pa)",
+                        file->nc.path);
+    GWF_TRY(gwf_slab_read(file->pressure_slab, start, count, ps, err));
+    return check_pressure(file, step, ps, err);
 }
 
 gwf_status gwf_windset_time(gwf_windset *file, size_t step, double *time, gwf_error *err)

@@ -1,4 +1,4 @@
-/* What flux_file.c needs of an open feature file: its time variable. */
+/* What step_header.c and step_resume.c need of an open feature file: its time variable. */
 #ifndef GWF_IO_WINDSET_INTERNAL_H
 #define GWF_IO_WINDSET_INTERNAL_H
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,20 @@ const gwf_recipe *gwf_recipe_in_text(const char *text)
             found = &recipes[i];
         }
     return found;
+}
+
+void gwf_recipe_words(const gwf_recipe *recipe, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < recipe->count && used < size; i++) {
+        const gwf_scaling *s = &recipe->scalings[i];
+        const bool root = s->transform == GWF_CUBE_ROOT;
+        const int n =
+            snprintf(text + used, size - used, "%s%s in %s: %s(x %c %.17g) / %.17g%s",
+                     i ? "; " : "normalised: ", s->variable, s->units, root ? "cbrt(" : "",
+                     s->mu < 0 ? '+' : '-', fabs(s->mu), s->d, root ? ")" : "");
+        if (n > 0) used += (size_t)n;
+    }
 }
 
 void gwf_denormalise(gwf_transform transform, double mu, double d, const float *normalised,

@@ -36,7 +36,7 @@ const gwf_scaling *gwf_recipe_scaling(const gwf_recipe *recipe, const char *vari
 const gwf_recipe *gwf_recipe_in_text(const char *text);
 
 /* The recipe's constants as a free text of at most `size` characters, as published files have it in
- * their features' long_name: "... u: (x - 6.395471175756457) / 66.52651242055385 in m s-1; ...".
+ * their features' long_name: "... u in m s-1: (x - 6.395471175756457) / 66.52651242055385; ...".
  * gwf_recipe_in_text() finds the recipe in it. */
 void gwf_recipe_words(const gwf_recipe *recipe, char *text, size_t size);
 

@@ -1,0 +1,161 @@
+#include "io/prepared_file.h"
+
+#include <stdlib.h>
+
+#include "io/step_internal.h"
+
+/* As published files are stored; windset.c turns them back. */
+static const double lat_scale = 90, lon_scale = 360;
+
+/* No standard_name: CF would want degrees. */
+static const gwf_attribute lat_words[] = {
+    {"long_name", "latitude, as a fraction of 90 degrees_north"},
+    {"units", "1"},
+    {"comment", "degrees_north = 90 * lat"},
+    {0}};
+static const gwf_attribute lon_words[] = {
+    {"long_name", "longitude, as a fraction of 360 degrees_east"},
+    {"units", "1"},
+    {"comment", "degrees_east = 360 * lon"},
+    {0}};
+static const gwf_attribute channel_words[] = {
+    {"long_name", "channel of features: variable and, where it has one, ECMWF model level number"},
+    {0}};
+static const gwf_attribute ps_words[] = {{"standard_name", "surface_air_pressure"},
+                                         {"long_name", "surface pressure"},
+                                         {"units", "Pa"},
+                                         {0}};
+
+enum { FEATURES, PS, FIELDS };
+
+/* What a gwf_step_layout points to. */
+typedef struct plan {
+    gwf_step_layout l;
+    gwf_step_dimension dimensions[4];
+    gwf_step_steady steady[3];
+    gwf_step_field fields[FIELDS];
+    gwf_attribute features[4];
+    gwf_attribute *globals; /* owned, and what follows */
+    double *lat, *lon;
+    char *names;
+} plan;
+
+static gwf_status scale(const char *path, const double *degrees, size_t n, double divisor,
+                        double **values, gwf_error *err)
+{
+    if (!degrees || n == 0)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
+    *values = calloc(n, sizeof **values);
+    if (!*values) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    for (size_t i = 0; i < n; i++) (*values)[i] = degrees[i] / divisor;
+    return GWF_OK;
+}
+
+/* The recipe goes before the caller's, which win. */
+static gwf_status take_globals(plan *p, const char *path, const gwf_prepared_layout *l,
+                               gwf_error *err)
+{
+    p->globals = calloc((size_t)l->n_globals + 1, sizeof *p->globals);
+    if (!p->globals) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
+    p->globals[0] = (gwf_attribute){"gwflux_recipe", l->recipe};
+    for (int i = 0; i < l->n_globals; i++) p->globals[i + 1] = l->globals[i];
+    p->l.globals = p->globals;
+    p->l.n_globals = l->n_globals + 1;
+    return GWF_OK;
+}
+
+static gwf_status take_coordinates(plan *p, const char *path, const gwf_prepared_layout *l,
+                                   gwf_error *err)
+{
+    size_t width;
+    GWF_TRY(scale(path, l->lat, l->nlat, lat_scale, &p->lat, err));
+    GWF_TRY(scale(path, l->lon, l->nlon, lon_scale, &p->lon, err));
+    GWF_TRY(gwf_step_names(path, l->channel_names, l->idim, &width, &p->names, err));
+    p->dimensions[0] = (gwf_step_dimension){"idim", l->idim};
+    p->dimensions[1] = (gwf_step_dimension){"lat", l->nlat};
+    p->dimensions[2] = (gwf_step_dimension){"lon", l->nlon};
+    p->dimensions[3] = (gwf_step_dimension){"name_length", width};
+    p->steady[0] = (gwf_step_steady){"lat", "lat", GWF_NC_DOUBLE, p->lat, lat_words};
+    p->steady[1] = (gwf_step_steady){"lon", "lon", GWF_NC_DOUBLE, p->lon, lon_words};
+    p->steady[2] =
+        (gwf_step_steady){"channel", "idim name_length", GWF_NC_CHAR, p->names, channel_words};
+    return GWF_OK;
+}
+
+static gwf_status make_plan(plan *p, const char *path, const gwf_prepared_layout *l, gwf_error *err)
+{
+    static const char *const agree[] = {"gwflux_recipe", "gwflux_version"};
+    if (!l->recipe || !l->long_name || l->idim == 0 || l->n_globals < 0)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
+    p->l = (gwf_step_layout){.steps = l->steps,
+                             .dimensions = p->dimensions,
+                             .n_dimensions = 4,
+                             .steady = p->steady,
+                             .n_steady = 3,
+                             .fields = p->fields,
+                             .n_fields = l->surface_pressure ? FIELDS : PS,
+                             .time_of = l->time_of,
+                             .time_units = l->time_units,
+                             .time_calendar = l->time_calendar,
+                             .times = l->times,
+                             .title = "Features for gravity-wave momentum fluxes, made by gwflux",
+                             .agree = agree,
+                             .n_agree = (int)(sizeof agree / sizeof *agree),
+                             .overwrite = l->overwrite,
+                             .comm = l->comm,
+                             .writer = l->writer};
+    p->features[0] = (gwf_attribute){"long_name", l->long_name};
+    p->features[1] = (gwf_attribute){"units", "1"};
+    p->features[2] = (gwf_attribute){"coordinates", "channel"};
+    p->fields[FEATURES] = (gwf_step_field){"features", "idim lat lon", p->features, false};
+    p->fields[PS] = (gwf_step_field){"ps", "lat lon", ps_words, false};
+    GWF_TRY(take_globals(p, path, l, err));
+    return take_coordinates(p, path, l, err);
+}
+
+static void free_plan(plan *p)
+{
+    free(p->globals);
+    free(p->lat);
+    free(p->lon);
+    free(p->names);
+}
+
+/* Collective, since one rank may be out of memory. */
+static gwf_status begin(plan *p, const char *path, const gwf_prepared_layout *layout,
+                        gwf_error *err)
+{
+    return gwf_step_agree(layout->comm, make_plan(p, path, layout, err), err);
+}
+
+gwf_status gwf_prepared_file_create(const char *path, const gwf_prepared_layout *layout,
+                                    gwf_step_file **file, gwf_error *err)
+{
+    plan p = {0};
+    *file = NULL;
+    gwf_status status = begin(&p, path, layout, err);
+    if (status == GWF_OK) status = gwf_step_file_create(path, &p.l, file, err);
+    free_plan(&p);
+    return status;
+}
+
+gwf_status gwf_prepared_file_resume(const char *path, const gwf_prepared_layout *layout,
+                                    unsigned char *done, bool *complete, gwf_step_file **file,
+                                    gwf_error *err)
+{
+    plan p = {0};
+    *file = NULL;
+    *complete = false;
+    gwf_status status = begin(&p, path, layout, err);
+    if (status == GWF_OK) status = gwf_step_file_resume(path, &p.l, done, complete, file, err);
+    free_plan(&p);
+    return status;
+}
+
+gwf_status gwf_prepared_file_write(gwf_step_file *file, size_t step, double time,
+                                   const float *features, const float *surface_pressure,
+                                   gwf_error *err)
+{
+    const float *const values[FIELDS] = {features, surface_pressure};
+    return gwf_step_file_write(file, step, time, values, err);
+}
