@@ -131,9 +131,10 @@ static void create_output(job *j)
                                     .overwrite = true,
                                     .comm = j->alone};
     unsigned char done[64];
-    bool complete = true;
+    bool complete = false;
     CU_ASSERT_TRUE_FATAL(j->steps <= sizeof done);
-    CHECK_OK(sink_open(&j->out, j->output, &layout, false, done, &complete, &err), err);
+    const sink_opening how = {j->output, false, done, &complete};
+    CHECK_OK(sink_open_flux(&j->out, &how, &layout, &err), err);
     CU_ASSERT_FALSE(complete);
     j->pending = malloc(j->steps * sizeof *j->pending);
     for (size_t i = 0; i < j->steps; i++) j->pending[i] = i;
@@ -160,6 +161,21 @@ static void count_progress(void *user, size_t done)
     if (j->limit_after && done == j->limit_after) limit_files(j->limit);
 }
 
+/* As the command does it: the fluxes, checked, and the prediction. */
+static gwf_status put(void *user, const stream_step *at, gwf_error *err)
+{
+    const job *j = user;
+    float *flux = malloc(OUTPUTS * MAP * sizeof *flux);
+    gwf_engine_fluxes(j->engine, at->prediction, flux);
+    gwf_status status = source_check(&j->input, j->first + at->step, "flux", &j->engine->model.out,
+                                     flux, at->time, err);
+    const sink_step step = {
+        at->step, at->time, {flux, flux + LEVELS * MAP, j->normalised ? at->prediction : NULL}};
+    if (status == GWF_OK) status = sink_put((sink *)&j->out, &step, err);
+    free(flux);
+    return status;
+}
+
 static gwf_status run(job *j, gwf_error *err)
 {
     gwf_queue *queue = NULL;
@@ -170,7 +186,8 @@ static gwf_status run(job *j, gwf_error *err)
                       .queue = queue,
                       .pending = j->pending,
                       .first = j->first,
-                      .normalised = j->normalised,
+                      .model = &j->engine->model,
+                      .put = put,
                       .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,
                       .user = j};
