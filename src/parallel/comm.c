@@ -1,5 +1,6 @@
 #include "parallel/comm_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -113,6 +114,9 @@ static gwf_status adopt(MPI_Comm mpi, gwf_comm **comm, gwf_error *err)
     status = gwf_mpi_check(MPI_Comm_rank(mpi, &(*comm)->rank), "MPI_Comm_rank", err);
     if (status == GWF_OK)
         status = gwf_mpi_check(MPI_Comm_size(mpi, &(*comm)->size), "MPI_Comm_size", err);
+    if (status == GWF_OK)
+        status =
+            gwf_mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &(*comm)->named), "MPI_Comm_rank", err);
     if (status != GWF_OK) gwf_comm_free(comm);
     return status;
 }
@@ -155,6 +159,13 @@ void gwf_comm_free(gwf_comm **comm)
     *comm = NULL;
 }
 
+/* An agreement among fewer ranks came before: its rank is the one. */
+static bool names_rank(const char *text)
+{
+    int number, used = 0;
+    return sscanf(text, "rank %d: %n", &number, &used) == 1 && used > 0;
+}
+
 /* The text of the rank that failed goes to all; a rank with a text of its own loses it. */
 static gwf_status spread_failure(const gwf_comm *comm, int failed, gwf_status mine, gwf_error *err)
 {
@@ -163,7 +174,7 @@ static gwf_status spread_failure(const gwf_comm *comm, int failed, gwf_status mi
         if (err) told = *err;
         told.status = mine;
         if (!told.text[0]) gwf_fail(&told, mine, "%s", gwf_status_text(mine));
-        gwf_error_prefix(&told, "rank %d", failed);
+        if (!names_rank(told.text)) gwf_error_prefix(&told, "rank %d", comm->named);
     }
     GWF_TRY(gwf_comm_broadcast(comm, &told, sizeof told, failed, err));
     if (err) *err = told;
