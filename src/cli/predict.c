@@ -322,7 +322,8 @@ static gwf_status check_output(const arguments *a, gwf_error *err)
 
 /* What all ranks must know of the input; rank 0 looks first and tells. */
 typedef struct outline {
-    size_t nlat, nlon, first, steps;
+    size_t nlat, nlon, total, first, steps;
+    char model[sizeof((gwf_model *)0)->checksum];
 } outline;
 
 static gwf_status open_input(const arguments *a, job *j, const gwf_log *log, gwf_error *err)
@@ -335,7 +336,24 @@ static gwf_status look_first(const arguments *a, job *j, outline *o, gwf_error *
     GWF_TRY(open_input(a, j, &j->w.log, err));
     o->nlat = j->input.nlat;
     o->nlon = j->input.nlon;
+    o->total = j->input.steps;
+    memcpy(o->model, j->engine->model.checksum, sizeof o->model);
     return parse_steps(a->steps, j->input.steps, &o->first, &o->steps, err);
+}
+
+/* Another rank: the files that it sees under the same names are the same. */
+static gwf_status look_too(const arguments *a, job *j, const outline *o, gwf_error *err)
+{
+    const series *in = &j->input;
+    if (strcmp(o->model, j->engine->model.checksum) != 0)
+        return gwf_fail(err, GWF_ERR_MISMATCH, "%s: is not the model that rank 0 has", a->model);
+    if (!j->w.leaders) return GWF_OK;
+    GWF_TRY(open_input(a, j, NULL, err));
+    if (in->nlat == o->nlat && in->nlon == o->nlon && in->steps == o->total) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MISMATCH,
+                    "%s%s: not what rank 0 has (%zu steps of %zu x %zu, there %zu of %zu x %zu)",
+                    a->inputs.items[0], a->inputs.count > 1 ? " and further inputs" : "", in->steps,
+                    in->nlat, in->nlon, o->total, o->nlat, o->nlon);
 }
 
 /* The input on the leaders, the engine on all. Collective. */
@@ -355,7 +373,7 @@ static gwf_status prepare_input(const arguments *a, const gwf_options *options, 
                           err));
     GWF_TRY(world_group(&j->w, per_map, err));
     grid.comm = j->w.map;
-    status = j->w.leaders && !first_rank ? open_input(a, j, NULL, err) : GWF_OK;
+    status = first_rank ? GWF_OK : look_too(a, j, &o, err);
     GWF_TRY(world_agree(&j->w, status, err));
     status = gwf_engine_plan(j->engine, options, &grid, &j->w.log);
     if (status != GWF_OK) *err = j->engine->error;
@@ -365,7 +383,6 @@ static gwf_status prepare_input(const arguments *a, const gwf_options *options, 
 static gwf_status run_job(const arguments *a, gwf_options *options, const char *history, job *j,
                           gwf_error *err)
 {
-    GWF_TRY(world_begin(&j->w, options, err));
     gwf_status status = gwf_comm_rank(j->w.all) == 0 ? check_output(a, err) : GWF_OK;
     GWF_TRY(world_agree(&j->w, status, err));
     status = gwf_engine_load(j->engine, a->model, &j->w.log);
@@ -384,18 +401,21 @@ static gwf_status run_job(const arguments *a, gwf_options *options, const char *
         gwf_log_line(&j->w.log, "%s: is complete, nothing to do", a->output);
         return GWF_OK;
     }
-    status = j->w.leaders ? lead(a, j, err) : gwf_engine_serve(j->engine, err);
+    status = j->w.leaders ? lead(a, j, err) : gwf_engine_serve(j->engine, &stop_requested, err);
     return world_agree(&j->w, status, err);
 }
 
-static int predict(arguments *a, gwf_options *options, const char *history)
+/* asked: how reading the arguments ended, with err. */
+static int predict(arguments *a, gwf_options *options, const char *history, gwf_status asked,
+                   gwf_error *err)
 {
     job j = {.input = {.open_number = -1}};
-    gwf_error err = {0};
     j.engine = calloc(1, sizeof *j.engine);
-    const gwf_status status = j.engine ? run_job(a, options, history, &j, &err)
-                                       : gwf_fail(&err, GWF_ERR_MEMORY, "no memory for an engine");
-    const int code = world_report(&j.w, status, &err);
+    if (!j.engine && asked == GWF_OK)
+        asked = gwf_fail(err, GWF_ERR_MEMORY, "no memory for an engine");
+    gwf_status status = world_begin(&j.w, options, asked, err);
+    if (status == GWF_OK) status = run_job(a, options, history, &j, err);
+    const int code = world_report(&j.w, status, err);
     free(j.times);
     free(j.done);
     free(j.pending);
@@ -408,7 +428,6 @@ static int predict(arguments *a, gwf_options *options, const char *history)
 static int run(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may leave; the run goes on */
-    const world nobody = {0};
     arguments a = {.inputs.items = calloc((size_t)argc, sizeof *a.inputs.items)};
     gwf_options *options = gwf_options_create();
     gwf_error err = {0};
@@ -418,8 +437,7 @@ static int run(int argc, char **argv)
         status = args_parse(&command_predict, argc, argv, &a, options, &err);
     args_history(argc, argv, history, sizeof history);
     config_history(&a.file, history, sizeof history);
-    const int code =
-        status == GWF_OK ? predict(&a, options, history) : world_report(&nobody, status, &err);
+    const int code = predict(&a, options, history, status, &err);
     gwf_options_free(&options);
     free(a.inputs.items);
     config_free(&a.file);
