@@ -10,7 +10,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export TMPDIR=$scratch OMPI_MCA_btl_vader_backing_directory=$scratch
 out=$scratch/out.nc steps=600
-launch=("$program" "$out" $steps 2000)
+launch=("$program" "$out" "$steps" 2000)
 if [ "$ranks" -gt 0 ]; then launch=("$@" "${launch[@]}"); fi
 
 # The process to kill: any rank, not the launcher.
@@ -52,8 +52,8 @@ while [ $killed -lt "$kills" ]; do
         finished=0
     elif [ -e "$out.part" ]; then
         now=$("$program" --check "$out.part") || { echo "a finished step is wrong: $now"; exit 1; }
-        if [ "$now" -lt $finished ]; then echo "finished steps are lost: $finished, $now"; exit 1; fi
-        if [ "$now" -gt $finished ]; then begun=$((begun + 1)); fi
+        if [ "$now" -lt "$finished" ]; then echo "finished steps are lost: $finished, $now"; exit 1; fi
+        if [ "$now" -gt "$finished" ]; then begun=$((begun + 1)); fi
         finished=$now
     fi
     if grep -v "signal 9\|^-\|^$\|noticed that\|mpirun" "$scratch/log" | grep "write_fluxes:"; then
