@@ -148,7 +148,7 @@ static void check_tiling(const tile_case *c, const char *backend, gwf_tiling til
         CHECK_OK(gwf_engine_dismiss(engine, &err), err);
         free(tiled);
     } else {
-        CHECK_OK(gwf_engine_serve(engine, &err), err);
+        CHECK_OK(gwf_engine_serve(engine, NULL, &err), err);
     }
     gwf_free(&engine);
 }
@@ -238,7 +238,7 @@ static void test_failing_rank(void)
             free(features);
             free(prediction);
         } else {
-            CHECK_FAILS(gwf_engine_serve(engine, &err), GWF_ERR_BACKEND, err, named);
+            CHECK_FAILS(gwf_engine_serve(engine, NULL, &err), GWF_ERR_BACKEND, err, named);
         }
     }
     gwf_free(&engine);

@@ -152,18 +152,18 @@ static gwf_status prepare(const arguments *a, const gwf_options *options, const 
     return gwf_engine_plan(engine, options, &grid, &w->log);
 }
 
-static gwf_status bench(const arguments *a, gwf_options *options, world *w, gwf_engine *engine)
+static gwf_status bench(const arguments *a, const gwf_options *options, world *w,
+                        gwf_engine *engine)
 {
     gwf_error *err = &engine->error;
     gwf_status status;
-    GWF_TRY(world_begin(w, options, err));
     GWF_TRY(world_group(w, 0, err));
     GWF_TRY(prepare(a, options, w, engine));
     if (w->leaders) {
         status = time_and_print(a, engine, err);
         gwf_engine_dismiss(engine, NULL);
     } else {
-        status = gwf_engine_serve(engine, err);
+        status = gwf_engine_serve(engine, NULL, err);
     }
     return world_agree(w, status, err);
 }
@@ -177,6 +177,7 @@ static int run(int argc, char **argv)
     gwf_engine *engine = calloc(1, sizeof *engine);
     gwf_status status = GWF_ERR_MEMORY;
     if (options && engine) status = args_parse(&command_bench, argc, argv, &a, options, &err);
+    status = world_begin(&w, options, status, &err);
     if (status == GWF_OK) {
         status = bench(&a, options, &w, engine);
         err = engine->error;

@@ -127,6 +127,7 @@ static void serve(ring *r, bool *all_left)
     if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
     if (status == GWF_OK) return;
     pthread_mutex_lock(&r->mutex);
+    if (r->status == GWF_OK) r->end = SIZE_MAX; /* it counts after the last turn too */
     fail_turn(r, r->written, status, &err);
     pthread_mutex_unlock(&r->mutex);
 }
