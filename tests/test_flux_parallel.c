@@ -404,6 +404,8 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
         CU_ASSERT_EQUAL(status, GWF_ERR_DISK);
         if (status != GWF_ERR_DISK) fprintf(stderr, "\n  status %d: %s\n", status, err.text);
         CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "full.nc"));
+        if (unseen)
+            CHECK_FAILS(case_write(file, 23, false, &err), GWF_ERR_ARGUMENT, err, "cannot be");
     }
     say_room = false;
     double sum = (double)written;
@@ -419,7 +421,7 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
 static void test_disk_full(void)
 {
     const char *folder = test_scratch_of_all("disk");
-    gwf_flux_layout l = case_layout(16, test_comm()); /* 2.4 MB */
+    gwf_flux_layout l = case_layout(24, test_comm()); /* 3.5 MB */
     for (int i = 0; i < 3; i++) {
         if (!small_disk(folder)) {
             if (test_rank() == 0) test_skip("a full disk: this user may not mount one");
