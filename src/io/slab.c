@@ -259,5 +259,5 @@ gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *coun
     if (n == 0) return GWF_OK;
     GWF_TRY(slab->chunks ? read_chunks(slab, start, count, values, err)
                          : read_plainly(slab, start, count, n, values, err));
-    return check_length(slab, slab->file->path, err);
+    return check_length(slab, slab->file.path, err);
 }
