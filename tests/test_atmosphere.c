@@ -147,6 +147,7 @@ static void test_longitudes(void)
     static const double wrapped[] = {0, 60, 120, 180, 240, 300, 360};
     static const double both_wrapped[] = {-180, -120, -60, 0, 60, 120, 180};
     static const double west[] = {300, 240, 180, 120, 60, 0};
+    static const double west_from_0[] = {0, -60, -120, -180, -240, -300};
     static const double west_both[] = {120, 60, 0, -60, -120, -180};
     static const double west_wrapped[] = {180, 120, 60, 0, -60, -120, -180};
     static const double rotated[] = {120, 180, 240, 300, 360, 420};
@@ -164,6 +165,7 @@ static void test_longitudes(void)
     check_longitudes(wrapped, COUNT(wrapped), east, NX);
     check_longitudes(both_wrapped, COUNT(both_wrapped), east, NX);
     check_longitudes(west, COUNT(west), east, NX);
+    check_longitudes(west_from_0, COUNT(west_from_0), east, NX);
     check_longitudes(west_both, COUNT(west_both), east, NX);
     check_longitudes(west_wrapped, COUNT(west_wrapped), east, NX);
     check_longitudes(rotated, COUNT(rotated), east, NX);
