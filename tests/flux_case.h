@@ -69,7 +69,9 @@ static inline gwf_status case_write(gwf_flux_file *file, size_t step, bool predi
         vw[i] = case_value(step, i, -1);
     }
     for (size_t i = 0; prediction && i < 2 * CASE_FIELD; i++) both[i] = case_value(step, i, 10);
-    return gwf_flux_file_write(file, step, case_time(step), uw, vw, prediction ? both : NULL, err);
+    const gwf_flux_step s = {
+        .time = case_time(step), .uw = uw, .vw = vw, .prediction = prediction ? both : NULL};
+    return gwf_flux_file_write(file, step, &s, err);
 }
 
 /* Values of a step's variable that are wrong. */

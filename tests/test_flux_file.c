@@ -51,8 +51,11 @@ static gwf_status write_step(gwf_flux_file *file, size_t step, bool with_predict
     static float uw[FIELD], vw[FIELD], prediction[2 * FIELD];
     for (size_t i = 0; i < FIELD; i++) uw[i] = value(step, i, 1), vw[i] = value(step, i, -1);
     for (size_t i = 0; i < 2 * FIELD; i++) prediction[i] = value(step, i, 10);
-    return gwf_flux_file_write(file, step, 100.0 + (double)step, uw, vw,
-                               with_prediction ? prediction : NULL, err);
+    const gwf_flux_step s = {.time = 100.0 + (double)step,
+                             .uw = uw,
+                             .vw = vw,
+                             .prediction = with_prediction ? prediction : NULL};
+    return gwf_flux_file_write(file, step, &s, err);
 }
 
 static gwf_flux_file *created(const char *path, const gwf_flux_layout *l)

@@ -175,7 +175,7 @@ static void refuses_other_questions(void)
     gwf_error err = {0};
     const char *path = make("asked.nc", &good);
     CHECK_FAILS(gwf_flux_map_read(path, "vw", 10, 0, &map, &err), GWF_ERR_FORMAT, err,
-                "there is no flux named vw (time, lev, lat, lon); it has uw");
+                "there is no flux named vw (time, lev or plev, lat, lon); it has uw");
     CHECK_FAILS(gwf_flux_map_read(path, "lev", 10, 0, &map, &err), GWF_ERR_FORMAT, err,
                 "there is no flux named lev");
     CHECK_FAILS(gwf_flux_map_read(path, "uw", 10, 2, &map, &err), GWF_ERR_ARGUMENT, err,

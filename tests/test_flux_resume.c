@@ -156,8 +156,9 @@ static void test_time_like_fill(void)
     gwf_flux_file *file = NULL;
     const gwf_flux_layout l = case_layout(STEPS, NULL);
     CHECK_OK(gwf_flux_file_create(test_scratch("fill.nc"), &l, &file, &err), err);
-    CHECK_FAILS(gwf_flux_file_write(file, 0, NC_FILL_INT, zero, zero, NULL, &err), GWF_ERR_ARGUMENT,
-                err, "stands for none");
+    const gwf_flux_step none = {.time = NC_FILL_INT, .uw = zero, .vw = zero};
+    CHECK_FAILS(gwf_flux_file_write(file, 0, &none, &err), GWF_ERR_ARGUMENT, err,
+                "stands for none");
     CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 0);
 }
 
@@ -187,8 +188,10 @@ static void test_times_of_input(void)
     l.times = times;
     CHECK_OK(gwf_flux_file_create(path, &l, &file, &err), err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    for (size_t s = 0; s < 4; s++)
-        CHECK_OK(gwf_flux_file_write(file, s, times[s], zero, zero, NULL, &err), err);
+    for (size_t s = 0; s < 4; s++) {
+        const gwf_flux_step step = {.time = times[s], .uw = zero, .vw = zero};
+        CHECK_OK(gwf_flux_file_write(file, s, &step, &err), err);
+    }
     CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 4);
     file = resumed(path, &l, "0123");
     CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 4);
