@@ -84,8 +84,8 @@ bool gwf_flux_file_writes(const gwf_flux_file *file);
 
 /* Local. Write step 0..steps - 1, each once over all ranks and runs: uw, vw (nlev, nlat, nlon);
  * prediction (channels, nlat, nlon) or NULL. ARGUMENT for a step that this rank has written or that
- * was finished before. After DISK or IO no further step can be written, and the steps that were
- * committed stay readable. */
+ * was finished before. DISK, IO: nothing more can be written, and the steps that were committed
+ * stay readable. */
 gwf_status gwf_flux_file_write(gwf_flux_file *file, size_t step, double time, const float *uw,
                                const float *vw, const float *prediction, gwf_error *err);
 
