@@ -5,7 +5,7 @@
  * chunks in the calling thread and decoded in several threads; all others go through NetCDF-C.
  * Decoded chunks are kept for later reads: all that cover one index of the first dimension if they
  * take no more than 256 MiB. With several threads, reads that go forward along the first dimension
- * and want fewer chunks than there are threads have the next chunks decoded meanwhile (64 MiB).
+ * and want fewer chunks than there are threads have the next chunks decoded meanwhile (128 MiB).
  * Besides, there is one raw chunk per thread and another. A read allocates nothing once it has met
  * the largest raw chunk.
  *
