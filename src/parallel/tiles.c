@@ -189,6 +189,7 @@ static gwf_status exchange_root(gwf_mover *m, bool sending, gwf_error *err)
 {
     const int size = gwf_comm_size(m->tiles.comm);
     int started = 0, rc = MPI_SUCCESS;
+    if (size == 1) return GWF_OK; /* perhaps without MPI */
     for (int r = 1; r < size && rc == MPI_SUCCESS; r++) {
         const gwf_tile t = tile_at(m, r);
         float *at = m->packed + packed_at(m, r);
