@@ -81,10 +81,19 @@ static int run(const char *suite, const test_case *cases, size_t count)
     return rc;
 }
 
+static gwf_status start(gwf_error *err)
+{
+    bool launched = false;
+    GWF_TRY(gwf_mpi_launched(&launched, err));
+    if (!launched) return gwf_comm_alone(&world, err);
+    GWF_TRY(gwf_mpi_start(err));
+    return gwf_comm_world(&world, err);
+}
+
 int test_run_ranks(const char *suite, const test_case *cases, size_t count)
 {
     gwf_error err = {0};
-    if (gwf_mpi_start(&err) != GWF_OK || gwf_comm_world(&world, &err) != GWF_OK) {
+    if (start(&err) != GWF_OK) {
         fprintf(stderr, "%s: %s\n", suite, err.text);
         return 1;
     }

@@ -1,5 +1,5 @@
-/* Test programs that run as several ranks (mpirun): every rank runs every case. Rank 0 prints
- * CUnit's lines; what another rank printed is seen when it failed. A last case adds up the failures
+/* Test programs that run as several ranks (mpirun), or alone without a launcher and then without
+ * MPI: every rank runs every case. Rank 0 prints CUnit's lines; what another rank printed is seen when it failed. A last case adds up the failures
  * of all ranks, so that the closing lines and the exit status hold for all of them.
  *
  * A check that fails on one rank must not keep it from what the others wait for: no *_FATAL where
@@ -10,7 +10,7 @@
 #include "parallel/comm.h"
 #include "test.h"
 
-/* In main, in place of test_run(): starts and ends MPI. */
+/* In main, in place of test_run(): starts and ends MPI where a launcher did. */
 int test_run_ranks(const char *suite, const test_case *cases, size_t count);
 
 /* All ranks, inside a case. */

@@ -211,6 +211,7 @@ static gwf_status scatter_root(gwf_mover *m, const float *whole, float *tile, gw
         started += rc == MPI_SUCCESS;
     }
     copy_tile(m, &m->tiles.mine, (float *)whole, tile, false);
+    if (size == 1) return GWF_OK; /* perhaps without MPI */
     const int waited = MPI_Waitall(started - 1, m->requests + 1, MPI_STATUSES_IGNORE);
     return gwf_mpi_check(rc == MPI_SUCCESS ? waited : rc, "sending tiles", err);
 }
