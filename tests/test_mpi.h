@@ -1,6 +1,7 @@
 /* Test programs that run as several ranks (mpirun), or alone without a launcher and then without
- * MPI: every rank runs every case. Rank 0 prints CUnit's lines; what another rank printed is seen when it failed. A last case adds up the failures
- * of all ranks, so that the closing lines and the exit status hold for all of them.
+ * MPI: every rank runs every case. Rank 0 prints CUnit's lines; what another rank printed is seen
+ * when it failed. A last case adds up the failures of all ranks, so that the closing lines and the
+ * exit status hold for all of them.
  *
  * A check that fails on one rank must not keep it from what the others wait for: no *_FATAL where
  * collective calls follow. */
