@@ -155,7 +155,7 @@ static void check_tiling(const tile_case *c, const char *backend, gwf_tiling til
 
 static void check_case(const tile_case *c, const char *backend)
 {
-    const int ranks = test_comm();
+    const int ranks = test_ranks();
     gwf_error err = {0};
     float *features = NULL, *whole = NULL;
     if (ranks < c->least_ranks || ranks > c->most_ranks) return;
@@ -202,7 +202,7 @@ static void make_broken_engine(gwf_engine *engine, gwf_backend *backend, gwf_til
     const gwf_domain grid = {64, 128, test_comm(), tiling};
     gwf_share *share = &engine->share;
     *backend = gwf_backend_ref;
-    if (test_rank() == test_comm() - 1) backend->run = fail_run;
+    if (test_rank() == test_ranks() - 1) backend->run = fail_run;
     engine->backend = backend;
     engine->nlat = grid.nlat;
     engine->nlon = grid.nlon;
@@ -224,7 +224,7 @@ static void test_failing_rank(void)
     gwf_backend backend;
     char named[32];
     gwf_engine *engine = calloc(1, sizeof *engine);
-    const int ranks = test_comm();
+    const int ranks = test_ranks();
     snprintf(named, sizeof named, "rank %d: broken on purpose", ranks - 1);
     if (ranks > 1 && ranks <= 8) {
         CHECK_OK(gwf_tiling_find("auto", ranks, 64, 128, &t, &err), err);

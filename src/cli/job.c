@@ -345,6 +345,7 @@ static gwf_status stream_steps(job *j, stream_times *times, gwf_error *err)
                       .output = &j->out,
                       .queue = queue,
                       .pending = j->pending,
+                      .steps = j->n_pending,
                       .first = j->first,
                       .put = put_step,
                       .stop = &stop_requested,
