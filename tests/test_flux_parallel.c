@@ -1,12 +1,14 @@
 /* One flux file from 1, 2, 3, 4 ranks: the same bytes however it is written. */
 #include "io/flux_file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "flux_case.h"
@@ -115,6 +117,24 @@ static void test_more_ranks_than_steps(void)
     write_mine(file, &l, 5, NULL);
     finish(&file);
     check_whole(path, l);
+}
+
+/* More than one chunk of time holds. */
+static void test_many_steps(void)
+{
+    static const size_t written[] = {1099, 511, 512, 0, 1024, 700, 3};
+    enum { WRITTEN = sizeof written / sizeof *written };
+    gwf_error err = {0};
+    const gwf_flux_layout l = case_layout(1100, test_comm());
+    gwf_flux_file *file = created(test_scratch_of_all("many.nc"), &l);
+    for (int i = 0; i < WRITTEN && file; i++)
+        if (gwf_nc_has_parallel() ? i % test_ranks() == test_rank() : test_rank() == 0)
+            CHECK_OK(case_write(file, written[i], false, &err), err);
+    CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), WRITTEN);
+    test_barrier();
+    if (test_rank() == 0)
+        CU_ASSERT_EQUAL(case_finished(test_scratch_of_all("many.nc.part"), false, NULL), WRITTEN);
+    test_barrier();
 }
 
 static void test_root_writes(void)
@@ -322,6 +342,20 @@ static void test_locked(void)
 
 /* --- no room --------------------------------------------------------------------------------- */
 
+/* In place of the system's: says once that there is room, as it would be if another filled the disk
+ * right after the question. */
+static bool say_room;
+
+int statvfs(const char *restrict path, struct statvfs *restrict info)
+{
+    const int folder = open(path, O_RDONLY | O_DIRECTORY);
+    const int rc = folder < 0 ? -1 : fstatvfs(folder, info);
+    if (folder >= 0) close(folder);
+    if (say_room) info->f_bavail = info->f_blocks = 1 << 30;
+    say_room = false;
+    return rc;
+}
+
 static bool small_disk(const char *folder)
 {
     bool mounted = true;
@@ -345,8 +379,9 @@ static void fill_disk(const char *folder)
     test_barrier();
 }
 
-/* Every rank writes until one cannot; PATH.part keeps what is finished. */
-static void write_until_full(const char *path, const gwf_flux_layout *l, const char *folder)
+/* Every rank writes until it cannot; PATH.part keeps what is finished. */
+static void write_until_full(const char *path, const gwf_flux_layout *l, const char *folder,
+                             bool unseen)
 {
     gwf_error err = {0};
     gwf_flux_file *file = created(path, l);
@@ -361,6 +396,7 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
     test_barrier();
     fill_disk(folder);
     for (size_t s = 2 * ranks + rank; s < l->steps && writes && status == GWF_OK; s += ranks) {
+        say_room = unseen;
         status = case_write(file, s, false, &err);
         if (status == GWF_OK) written++;
     }
@@ -368,7 +404,10 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
         CU_ASSERT_EQUAL(status, GWF_ERR_DISK);
         if (status != GWF_ERR_DISK) fprintf(stderr, "\n  status %d: %s\n", status, err.text);
         CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "full.nc"));
+        if (unseen)
+            CHECK_FAILS(case_write(file, 23, false, &err), GWF_ERR_ARGUMENT, err, "cannot be");
     }
+    say_room = false;
     double sum = (double)written;
     gwf_comm_sum(l->comm, &sum, 1, NULL);
     const size_t kept = gwf_flux_file_abandon(&file);
@@ -382,13 +421,13 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
 static void test_disk_full(void)
 {
     const char *folder = test_scratch_of_all("disk");
-    gwf_flux_layout l = case_layout(16, test_comm()); /* 2.4 MB */
+    gwf_flux_layout l = case_layout(24, test_comm()); /* 3.5 MB */
     for (int i = 0; i < 3; i++) {
         if (!small_disk(folder)) {
             if (test_rank() == 0) test_skip("a full disk: this user may not mount one");
             return;
         }
-        write_until_full(test_scratch_of_all("disk/full.nc"), &l, folder);
+        write_until_full(test_scratch_of_all("disk/full.nc"), &l, folder, i > 0);
         test_barrier();
         if (test_rank() == 0) CU_ASSERT_EQUAL(umount(folder), 0);
     }
@@ -426,6 +465,7 @@ int main(void)
     static const test_case cases[] = {
         {"all write", test_all_write},
         {"more ranks than steps", test_more_ranks_than_steps},
+        {"many steps", test_many_steps},
         {"rank 0 writes", test_root_writes},
         {"who writes is asked for", test_writer_asked_for},
         {"going on", test_resume},

@@ -135,9 +135,13 @@ static void test_many_steps(void)
     const gwf_flux_layout l = case_layout(1100, NULL);
     gwf_flux_file *file = NULL;
     static const size_t written[] = {1099, 511, 512, 0, 1024};
+    struct stat before, after;
     CHECK_OK(gwf_flux_file_create(path, &l, &file, &err), err);
+    CU_ASSERT_EQUAL(stat(part_of(path), &before), 0);
     for (int i = 0; i < 5; i++) CHECK_OK(case_write(file, written[i], false, &err), err);
     CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 5);
+    CU_ASSERT_EQUAL(stat(part_of(path), &after), 0);
+    CU_ASSERT_EQUAL(before.st_size, after.st_size); /* every step had its place before */
     CU_ASSERT_EQUAL(case_finished(part_of(path), false, NULL), 5);
     CHECK_OK(gwf_flux_file_resume(path, &l, done, &complete, &file, &err), err);
     for (int i = 0; i < 5; i++) CU_ASSERT_EQUAL(done[written[i]], 1);
