@@ -23,9 +23,10 @@ static bool there(const char *path)
     return lstat(path, &info) == 0;
 }
 
-/* The rank that writes a step, out of order and unevenly. */
+/* Does this rank write the step? Out of order and unevenly; rank 0 all without parallel NetCDF. */
 static bool mine(size_t step, size_t stride)
 {
+    if (!gwf_nc_has_parallel()) return test_rank() == 0;
     return (int)(step * stride % STEPS) % test_ranks() == test_rank();
 }
 
@@ -215,7 +216,7 @@ static void test_resume(void)
     for (int i = 0; i < 2; i++) {
         gwf_flux_file *file = NULL;
         gwf_flux_layout l = case_layout(STEPS, test_comm());
-        l.writer = gwf_nc_has_parallel() ? writers[i] : GWF_WRITE_ROOT;
+        l.writer = writers[i];
         const char *path = test_scratch_of_all(i ? "resume_root.nc" : "resume.nc");
         begin(path, &l);
         CHECK_OK(resume(path, &l, &file, &err), err);
@@ -233,7 +234,6 @@ static void test_resume_alone(void)
     gwf_error err = {0};
     gwf_flux_layout l = case_layout(STEPS, test_comm());
     const char *path = test_scratch_of_all("both.nc");
-    if (!gwf_nc_has_parallel()) l.writer = GWF_WRITE_ROOT;
     begin(path, &l);
     if (test_rank() == 0) {
         gwf_flux_file *file = NULL;
@@ -250,9 +250,7 @@ static void test_resume_alone(void)
     l.writer = GWF_WRITE_AUTO;
     CHECK_OK(gwf_flux_file_resume(path, &l, done, &complete, &file, &err), err);
     CU_ASSERT_EQUAL(done[0], 1);
-    if (file && gwf_nc_has_parallel()) write_mine(file, &l, 7, done);
-    for (size_t s = 0; s < STEPS && file && !gwf_nc_has_parallel() && test_rank() == 0; s++)
-        if (!done[s]) CHECK_OK(case_write(file, s, false, &err), err);
+    write_mine(file, &l, 7, done);
     finish(&file);
     check_whole(path, l);
     CHECK_FAILS(gwf_flux_file_resume(path, &l, done, &complete, &file, &err), GWF_ERR_EXISTS, err,
@@ -313,7 +311,7 @@ static void test_missing_step(void)
     const gwf_flux_layout l = case_layout(STEPS, test_comm());
     gwf_flux_file *file = created(test_scratch_of_all("missing.nc"), &l);
     for (size_t s = 1; file && s < STEPS; s++)
-        if (gwf_nc_has_parallel() ? mine(s, 5) : test_rank() == 0) {
+        if (mine(s, 5)) {
             CHECK_OK(case_write(file, s, false, &err), err);
             CHECK_FAILS(case_write(file, s, false, &err), GWF_ERR_ARGUMENT, err, "(again)");
         }
@@ -389,13 +387,14 @@ static void write_until_full(const char *path, const gwf_flux_layout *l, const c
     gwf_status status = GWF_OK;
     const bool writes = file && gwf_flux_file_writes(file);
     const size_t rank = (size_t)test_rank(), ranks = (size_t)test_ranks();
-    for (size_t s = rank; s < 2 * ranks && writes; s += ranks) {
+    const size_t between = gwf_nc_has_parallel() ? ranks : 1;
+    for (size_t s = rank; s < 2 * ranks && writes; s += between) {
         CHECK_OK(case_write(file, s, false, &err), err);
         written++;
     }
     test_barrier();
     fill_disk(folder);
-    for (size_t s = 2 * ranks + rank; s < l->steps && writes && status == GWF_OK; s += ranks) {
+    for (size_t s = 2 * ranks + rank; s < l->steps && writes && status == GWF_OK; s += between) {
         say_room = unseen;
         status = case_write(file, s, false, &err);
         if (status == GWF_OK) written++;

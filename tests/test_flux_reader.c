@@ -17,6 +17,7 @@ typedef struct variant {
     const char *time_units; /* NULL: without */
     const char *time_name;  /* long_name, NULL: without */
     const char *units;      /* of uw, NULL: without */
+    const char *lev_units;  /* NULL: without */
     double south;           /* first latitude */
     double top;             /* first pressure */
     float bad;              /* value of the last point of all */
@@ -44,6 +45,7 @@ static gwf_status define(gwf_nc *nc, const variant *v, gwf_error *err)
     GWF_TRY(gwf_nc_define_variable(nc, "lon", GWF_NC_DOUBLE, "lon", 0, err));
     GWF_TRY(gwf_nc_define_variable(nc, "uw", GWF_NC_FLOAT, dims, 1, err));
     if (v->units) GWF_TRY(gwf_nc_put_text(nc, "uw", "units", v->units, err));
+    if (v->lev_units) GWF_TRY(gwf_nc_put_text(nc, "lev", "units", v->lev_units, err));
     if (v->time_units) GWF_TRY(gwf_nc_put_text(nc, "time", "units", v->time_units, err));
     if (v->time_name) GWF_TRY(gwf_nc_put_text(nc, "time", "long_name", v->time_name, err));
     return GWF_OK;
@@ -152,6 +154,9 @@ static void refuses_other_files(void)
     v = good;
     v.south = 0;
     check_refused(&v, GWF_ERR_FORMAT, "variable lat: expected degrees");
+    v = good;
+    v.lev_units = "Pa";
+    check_refused(&v, GWF_ERR_FORMAT, "variable lev: units Pa, expected hPa");
     v = good;
     v.top = -1;
     check_refused(&v, GWF_ERR_FORMAT, "variable lev: expected pressures");

@@ -220,6 +220,8 @@ static void test_refused_variables(void)
     l.n_fields = 1;
     f[0].dims = "lev lat lone";
     check_refused(&l, "variable flux: dimensions \"lev lat lone\"");
+    f[0].dims = "lev la lon";
+    check_refused(&l, "variable flux: dimensions \"lev la lon\"");
     f[0].dims = "lat lat lat lat lat lat lat lat";
     check_refused(&l, "expected up to 7 of its layout's");
     f[0].dims = NULL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "flux_case.h"
+#include "io/nc_internal.h"
 
 enum { COMMIT_AFTER = 3 };
 
@@ -18,9 +19,10 @@ static gwf_status write_steps(gwf_flux_file *file, const gwf_flux_layout *l,
                               const unsigned char *done, useconds_t pause, gwf_error *err)
 {
     const size_t rank = (size_t)gwf_comm_rank(l->comm), ranks = (size_t)gwf_comm_size(l->comm);
+    const bool alone = gwf_flux_file_writes(file) && !gwf_nc_has_parallel();
     size_t n = 0;
-    for (size_t s = rank; s < l->steps; s += ranks) {
-        if (done[s]) continue;
+    for (size_t s = alone ? 0 : rank; s < l->steps; s += alone ? 1 : ranks) {
+        if (done[s] || !gwf_flux_file_writes(file)) continue;
         GWF_TRY(case_write(file, s, false, err));
         if (++n % COMMIT_AFTER == 0) GWF_TRY(gwf_flux_file_commit(file, err));
         usleep(pause);
