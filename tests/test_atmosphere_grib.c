@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "atmosphere_check.h"
+#include "model/model.h"
 
 static void refuse(const char *path, gwf_status status, const char *words)
 {
@@ -409,6 +410,103 @@ static const char *sample_file(const char *sample, const char *name)
     return path;
 }
 
+/* --- cells ---------------------------------------------------------------------------------- */
+
+static gwf_atmosphere *open_cells(const char *path, size_t cells)
+{
+    gwf_error err = {0};
+    gwf_atmosphere *a = NULL;
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .cells = cells};
+    CHECK_OK(gwf_atmosphere_open(&config, &a, &err), err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+    return a;
+}
+
+static void refuse_cells(const char *path, size_t cells, gwf_status status, const char *words)
+{
+    gwf_error err = {0};
+    gwf_atmosphere *a = NULL;
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .cells = cells};
+    CHECK_FAILS(gwf_atmosphere_open(&config, &a, &err), status, err, words);
+    CU_ASSERT_PTR_NULL(a);
+}
+
+/* A regular grid in the order of the message, however it is scanned. */
+static void test_regular_cells(void)
+{
+    const char *path = test_scratch("cells.grib");
+    for (int scan = 0; scan < 8; scan++) {
+        float values[NI * NJ];
+        gwf_error err = {0};
+        message m = wind(samples[1]);
+        m.south_first = scan & 1;
+        m.westward = scan & 2;
+        m.columns = scan & 4;
+        FILE *file = begin(path);
+        put(file, &m);
+        fclose(file);
+        gwf_atmosphere *a = open_cells(path, NI * NJ);
+        const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
+        CU_ASSERT_TRUE(h->unstructured);
+        CU_ASSERT_EQUAL(h->cells, NI * NJ);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h->cell_lat);
+        CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, values, &err), err);
+        for (int c = 0; c < NI * NJ; c++) {
+            const double lat = lat_of(&m, m.columns ? c % NJ : c / NI);
+            const double lon = lon_of(&m, m.columns ? c / NJ : c % NI);
+            CHECK_AT_MOST(fabs(h->cell_lat[c] - lat), 1e-9);
+            CHECK_AT_MOST(fabs(remainder(h->cell_lon[c] - lon, 360)), 1e-9);
+            CHECK_AT_MOST(fabs(values[c] - air_value(hour_of(&m), m.pascal, lat, lon)), 2e-4);
+        }
+        gwf_atmosphere_close(&a);
+    }
+    refuse_cells(path, 85, GWF_ERR_MISMATCH, "message at byte 0: 84 cells, expected 85");
+}
+
+/* N32: 6114 points in 64 rows of pl points each. */
+static void test_reduced_cells(void)
+{
+    static const char *const reduced[2] = {"reduced_gg_pl_32_grib1", "reduced_gg_pl_32_grib2"};
+    enum { ROWS = 64, POINTS = 6114 };
+    for (int edition = 0; edition < 2; edition++) {
+        const char *path = test_scratch("reduced.grib");
+        double rows[ROWS], put_values[POINTS];
+        float values[POINTS];
+        long pl[ROWS];
+        size_t n = ROWS;
+        gwf_error err = {0};
+        codes_handle *h = codes_handle_new_from_samples(NULL, reduced[edition]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+        set_text(h, "shortName", "u");
+        must(codes_get_long_array(h, "pl", pl, &n), "pl");
+        for (int i = 0; i < POINTS; i++) put_values[i] = i;
+        if (edition) set_text(h, "packingType", "grid_ccsds"); /* what ECMWF writes now */
+        set(h, "bitsPerValue", 24);
+        must(codes_set_double_array(h, "values", put_values, POINTS), "values");
+        FILE *file = begin(path);
+        write_message(file, h);
+        fclose(file);
+        codes_handle_delete(h);
+        gwf_atmosphere *a = open_cells(path, POINTS);
+        const gwf_atmosphere_header *header = gwf_atmosphere_header_of(a);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(header->cell_lat);
+        CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, values, &err), err);
+        gwf_gaussian_latitudes(ROWS, rows);
+        size_t c = 0;
+        for (int i = 0; i < ROWS; i++)
+            for (long j = 0; j < pl[i]; j++, c++) {
+                CHECK_AT_MOST(fabs(header->cell_lat[c] - rows[ROWS - 1 - i]), 1e-3);
+                CHECK_AT_MOST(fabs(header->cell_lon[c] - 360 * (double)j / (double)pl[i]), 1e-3);
+                CHECK_AT_MOST(fabs(values[c] - (double)c), 1e-2);
+            }
+        CU_ASSERT_EQUAL(c, POINTS);
+        gwf_atmosphere_close(&a);
+        refuse_cells(path, 8192, GWF_ERR_MISMATCH, "6114 cells, expected 8192");
+    }
+    refuse_cells(sample_file("sh_ml_grib2", "t"), 84, GWF_ERR_UNSUPPORTED, "grid sh: spectral");
+    refuse_cells(sample_file("rotated_ll_pl_grib2", "u"), 84, GWF_ERR_UNSUPPORTED, "rotated_ll");
+}
+
 static void test_other_grids(void)
 {
     refuse(sample_file("sh_ml_grib1", "t"), GWF_ERR_UNSUPPORTED, "cdo sp2gpl");
@@ -533,6 +631,8 @@ static void test_changed(void)
 }
 
 static const test_case tests[] = {
+    {"regular grids as cells", test_regular_cells},
+    {"reduced grids as cells", test_reduced_cells},
     {"pressure levels", test_pressure_levels},
     {"ways of scanning", test_scanning},
     {"hybrid levels", test_hybrid_levels},
