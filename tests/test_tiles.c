@@ -32,10 +32,13 @@ static void test_cutting(void)
         const char *text;
         int ranks, nlat, nlon, rows, cols;
     } good[] = {
-        {"auto", 1, 64, 128, 1, 1},  {"auto", 2, 64, 128, 1, 2},       {"auto", 4, 64, 128, 1, 4},
-        {"auto", 8, 64, 128, 1, 8},  {"auto", 32, 64, 128, 4, 8},      {"auto", 7, 64, 128, 1, 7},
-        {"auto", 6, 192, 288, 1, 6}, {"auto", 1, 33, 65, 1, 1},        {"3x5", 15, 64, 128, 3, 5},
-        {"4x1", 0, 64, 128, 4, 1},   {"12x18", 216, 192, 288, 12, 18},
+        {"auto", 1, 64, 128, 1, 1},       {"auto", 2, 64, 128, 2, 1},
+        {"auto", 4, 64, 128, 4, 1},       {"auto", 8, 64, 128, 4, 2},
+        {"auto", 32, 64, 128, 4, 8},      {"auto", 7, 64, 128, 1, 7},
+        {"auto", 6, 192, 288, 6, 1},      {"auto", 1, 33, 65, 1, 1},
+        {"auto", 16, 2048, 2048, 4, 4}, /* rows of 512 are long enough */
+        {"3x5", 15, 64, 128, 3, 5},       {"4x1", 0, 64, 128, 4, 1},
+        {"12x18", 216, 192, 288, 12, 18},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         CHECK_OK(gwf_tiling_find(good[i].text, good[i].ranks, good[i].nlat, good[i].nlon, &t, &err),
