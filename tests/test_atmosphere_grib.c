@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "atmosphere_check.h"
+#include "model/model.h"
 
 static void refuse(const char *path, gwf_status status, const char *words)
 {
@@ -27,7 +28,7 @@ static void refuse(const char *path, gwf_status status, const char *words)
 /* What a message is about; 0 and NULL: as in the sample. */
 typedef struct message {
     const char *sample, *name, *level_type;
-    long level, date, hour, step;
+    long level, date, hour, minute, step;
     double pascal; /* that the values are for */
     double shift;
     bool south_first, westward, columns, missing_corner;
@@ -84,7 +85,8 @@ static void set_grid(codes_handle *h, const message *m)
 /* Hours since 1970 of the values; dates of January 2005 (2005-01-23 is hour 307344). */
 static double hour_of(const message *m)
 {
-    return 307344 + (double)(m->date - 20050123) * 24 + (double)(m->hour + m->step);
+    return 307344 + (double)(m->date - 20050123) * 24 + (double)(m->hour + m->step) +
+           (double)m->minute / 60;
 }
 
 static void set_values(codes_handle *h, const message *m)
@@ -123,7 +125,7 @@ static void put(FILE *file, const message *m)
     set_text(h, "shortName", m->name);
     set(h, "level", m->level);
     set(h, "dataDate", m->date);
-    set(h, "dataTime", m->hour * 100);
+    set(h, "dataTime", m->hour * 100 + m->minute);
     set(h, "step", m->step);
     set_grid(h, m);
     set_values(h, m);
@@ -165,6 +167,7 @@ static void test_pressure_levels(void)
                     m.level = levels[k];
                     m.pascal = 100 * (double)levels[k];
                     m.hour = times[t];
+                    m.minute = 30;
                     m.shift = v;
                     m.south_first = v; /* on the same grid after all */
                     m.westward = v;
@@ -183,8 +186,8 @@ static void test_pressure_levels(void)
         CU_ASSERT_EQUAL(h->level_kind, GWF_LEVELS_PRESSURE);
         CU_ASSERT_EQUAL(h->a[0], 1000);
         CU_ASSERT_EQUAL(h->a[2], 85000);
-        CU_ASSERT_EQUAL(h->seconds[1], 307356 * 3600);
-        CU_ASSERT_EQUAL(h->time[0], 920952); /* hours since 1900 */
+        CU_ASSERT_EQUAL(h->seconds[1], 307356 * 3600 + 1800);
+        CU_ASSERT_EQUAL(h->time[0], 920952.5); /* hours since 1900 */
         CU_ASSERT_STRING_EQUAL(h->fields[GWF_U].units, "m s**-1");
         CU_ASSERT_EQUAL(h->nlat, NJ);
         CU_ASSERT_EQUAL(h->nlon, NI);
@@ -218,18 +221,21 @@ static void test_scanning(void)
 /* As ERA5's model levels: pv of half levels, lnsp and z on level 1, forecasts by their step. */
 static void test_hybrid_levels(void)
 {
-    static const double pv[8] = {0, 2000, 20000, 0, 0, 0, 0.25, 1}; /* 3 levels: 4 a, 4 b */
+    /* 3 levels: 4 a, 4 b; and counted from below */
+    static const double pvs[2][8] = {{0, 2000, 20000, 0, 0, 0, 0.25, 1},
+                                     {0, 20000, 2000, 0, 1, 0.25, 0, 0}};
     static const double a[3] = {1000, 11000, 10000}, b[3] = {0, 0.125, 0.625};
-    for (int edition = 0; edition < 2; edition++) {
+    for (int kind = 0; kind < 4; kind++) {
+        const int edition = kind / 2, from_below = kind % 2;
         const char *path = test_scratch("ml.grib");
         FILE *file = begin(path);
         for (int k = 0; k < 5; k++) {
             message m = wind(samples[edition]);
             m.level_type = "hybrid";
-            m.pv = pv;
+            m.pv = pvs[from_below];
             m.n_pv = 8;
             m.step = 6;
-            m.level = k < 3 ? k + 1 : 1;
+            m.level = k >= 3 ? 1 : from_below ? 3 - k : k + 1;
             m.pascal = k < 3 ? a[k] + 1e5 * b[k] : 0;
             if (k >= 3) m.name = k == 3 ? "lnsp" : "z";
             if (k == 4) m.shift = -(hour_of(&m) - 1000 * floor(hour_of(&m) / 1000));
@@ -274,10 +280,16 @@ static void test_missing(void)
 static void test_gaussian(void)
 {
     static const char *const names[2] = {"regular_gg_pl_grib1", "regular_gg_pl_grib2"};
-    for (int edition = 0; edition < 2; edition++) {
-        codes_handle *h = codes_handle_new_from_samples(NULL, names[edition]);
+    for (int kind = 0; kind < 4; kind++) {
+        const bool south_first = kind % 2;
+        codes_handle *h = codes_handle_new_from_samples(NULL, names[kind / 2]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(h);
         size_t n = 0;
+        if (south_first) {
+            set(h, "jScansPositively", 1);
+            must(codes_set_double(h, "latitudeOfFirstGridPointInDegrees", -87.864), "lat");
+            must(codes_set_double(h, "latitudeOfLastGridPointInDegrees", 87.864), "lat");
+        }
         set_text(h, "shortName", "u");
         must(codes_get_size(h, "values", &n), "values");
         double *values = calloc(n, sizeof *values);
@@ -303,7 +315,51 @@ static void test_gaussian(void)
         CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, map, &err), err);
         for (size_t i = 0; i < 64; i++)
             for (size_t j = 0; j < 128; j++)
-                wrong += !(fabs(map[(63 - i) * 128 + j] - values[i * 128 + j]) <= 0.02);
+                wrong += !(fabs(map[(south_first ? i : 63 - i) * 128 + j] - values[i * 128 + j]) <=
+                           0.02);
+        CU_ASSERT_EQUAL(wrong, 0);
+        free(map);
+        free(values);
+        gwf_atmosphere_close(&a);
+    }
+}
+
+/* Messages of more than 16 MiB, for which GRIB 1 has a trick of ECMWF's. */
+static void test_large(void)
+{
+    enum { COLUMNS = 2400, ROWS = 2401 };
+    for (int edition = 0; edition < 2; edition++) {
+        codes_handle *h = codes_handle_new_from_samples(NULL, samples[edition]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+        double *values = malloc(sizeof *values * COLUMNS * ROWS);
+        for (size_t i = 0; i < COLUMNS * ROWS; i++) values[i] = (double)(i % 100003);
+        set_text(h, "shortName", "u");
+        set(h, "Ni", COLUMNS);
+        set(h, "Nj", ROWS);
+        must(codes_set_double(h, "latitudeOfFirstGridPointInDegrees", 90), "lat");
+        must(codes_set_double(h, "latitudeOfLastGridPointInDegrees", -90), "lat");
+        must(codes_set_double(h, "longitudeOfFirstGridPointInDegrees", 0), "lon");
+        must(codes_set_double(h, "longitudeOfLastGridPointInDegrees", 359.85), "lon");
+        must(codes_set_double(h, "iDirectionIncrementInDegrees", 0.15), "step");
+        must(codes_set_double(h, "jDirectionIncrementInDegrees", 0.075), "step");
+        set(h, "bitsPerValue", 24);
+        must(codes_set_double_array(h, "values", values, COLUMNS * ROWS), "values");
+        const char *path = test_scratch("large.grib");
+        FILE *file = begin(path);
+        write_message(file, h);
+        set_text(h, "shortName", "v"); /* one behind it is found */
+        write_message(file, h);
+        CU_ASSERT_TRUE(ftell(file) > 2 * 0x1000000);
+        fclose(file);
+        codes_handle_delete(h);
+        gwf_atmosphere *a = open_one(path);
+        float *map = malloc(sizeof *map * COLUMNS * ROWS);
+        gwf_error err = {0};
+        size_t wrong = 0;
+        CHECK_OK(gwf_atmosphere_read(a, GWF_V, 0, 0, 1, map, &err), err);
+        for (size_t i = 0; i < COLUMNS * ROWS; i++)
+            wrong +=
+                !(fabs(map[(ROWS - 1 - i / COLUMNS) * COLUMNS + i % COLUMNS] - values[i]) <= 0.02);
         CU_ASSERT_EQUAL(wrong, 0);
         free(map);
         free(values);
@@ -352,6 +408,103 @@ static const char *sample_file(const char *sample, const char *name)
     fclose(file);
     codes_handle_delete(h);
     return path;
+}
+
+/* --- cells ---------------------------------------------------------------------------------- */
+
+static gwf_atmosphere *open_cells(const char *path, size_t cells)
+{
+    gwf_error err = {0};
+    gwf_atmosphere *a = NULL;
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .cells = cells};
+    CHECK_OK(gwf_atmosphere_open(&config, &a, &err), err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+    return a;
+}
+
+static void refuse_cells(const char *path, size_t cells, gwf_status status, const char *words)
+{
+    gwf_error err = {0};
+    gwf_atmosphere *a = NULL;
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .cells = cells};
+    CHECK_FAILS(gwf_atmosphere_open(&config, &a, &err), status, err, words);
+    CU_ASSERT_PTR_NULL(a);
+}
+
+/* A regular grid in the order of the message, however it is scanned. */
+static void test_regular_cells(void)
+{
+    const char *path = test_scratch("cells.grib");
+    for (int scan = 0; scan < 8; scan++) {
+        float values[NI * NJ];
+        gwf_error err = {0};
+        message m = wind(samples[1]);
+        m.south_first = scan & 1;
+        m.westward = scan & 2;
+        m.columns = scan & 4;
+        FILE *file = begin(path);
+        put(file, &m);
+        fclose(file);
+        gwf_atmosphere *a = open_cells(path, NI * NJ);
+        const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
+        CU_ASSERT_TRUE(h->unstructured);
+        CU_ASSERT_EQUAL(h->cells, NI * NJ);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h->cell_lat);
+        CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, values, &err), err);
+        for (int c = 0; c < NI * NJ; c++) {
+            const double lat = lat_of(&m, m.columns ? c % NJ : c / NI);
+            const double lon = lon_of(&m, m.columns ? c / NJ : c % NI);
+            CHECK_AT_MOST(fabs(h->cell_lat[c] - lat), 1e-9);
+            CHECK_AT_MOST(fabs(remainder(h->cell_lon[c] - lon, 360)), 1e-9);
+            CHECK_AT_MOST(fabs(values[c] - air_value(hour_of(&m), m.pascal, lat, lon)), 2e-4);
+        }
+        gwf_atmosphere_close(&a);
+    }
+    refuse_cells(path, 85, GWF_ERR_MISMATCH, "message at byte 0: 84 cells, expected 85");
+}
+
+/* N32: 6114 points in 64 rows of pl points each. */
+static void test_reduced_cells(void)
+{
+    static const char *const reduced[2] = {"reduced_gg_pl_32_grib1", "reduced_gg_pl_32_grib2"};
+    enum { ROWS = 64, POINTS = 6114 };
+    for (int edition = 0; edition < 2; edition++) {
+        const char *path = test_scratch("reduced.grib");
+        double rows[ROWS], put_values[POINTS];
+        float values[POINTS];
+        long pl[ROWS];
+        size_t n = ROWS;
+        gwf_error err = {0};
+        codes_handle *h = codes_handle_new_from_samples(NULL, reduced[edition]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+        set_text(h, "shortName", "u");
+        must(codes_get_long_array(h, "pl", pl, &n), "pl");
+        for (int i = 0; i < POINTS; i++) put_values[i] = i;
+        if (edition) set_text(h, "packingType", "grid_ccsds"); /* what ECMWF writes now */
+        set(h, "bitsPerValue", 24);
+        must(codes_set_double_array(h, "values", put_values, POINTS), "values");
+        FILE *file = begin(path);
+        write_message(file, h);
+        fclose(file);
+        codes_handle_delete(h);
+        gwf_atmosphere *a = open_cells(path, POINTS);
+        const gwf_atmosphere_header *header = gwf_atmosphere_header_of(a);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(header->cell_lat);
+        CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, values, &err), err);
+        gwf_gaussian_latitudes(ROWS, rows);
+        size_t c = 0;
+        for (int i = 0; i < ROWS; i++)
+            for (long j = 0; j < pl[i]; j++, c++) {
+                CHECK_AT_MOST(fabs(header->cell_lat[c] - rows[ROWS - 1 - i]), 1e-3);
+                CHECK_AT_MOST(fabs(header->cell_lon[c] - 360 * (double)j / (double)pl[i]), 1e-3);
+                CHECK_AT_MOST(fabs(values[c] - (double)c), 1e-2);
+            }
+        CU_ASSERT_EQUAL(c, POINTS);
+        gwf_atmosphere_close(&a);
+        refuse_cells(path, 8192, GWF_ERR_MISMATCH, "6114 cells, expected 8192");
+    }
+    refuse_cells(sample_file("sh_ml_grib2", "t"), 84, GWF_ERR_UNSUPPORTED, "grid sh: spectral");
+    refuse_cells(sample_file("rotated_ll_pl_grib2", "u"), 84, GWF_ERR_UNSUPPORTED, "rotated_ll");
 }
 
 static void test_other_grids(void)
@@ -424,6 +577,12 @@ static void test_cut_short(void)
             if (n != size / 2) refuse(path, GWF_ERR_FORMAT, "cut.grib: message at byte");
         }
         put_two(&m, &other, path);
+        file = fopen(path, "r+");
+        fseek(file, -1, SEEK_END);
+        fputc('8', file);
+        fclose(file);
+        refuse(path, GWF_ERR_FORMAT, "has no end");
+        put_two(&m, &other, path);
         file = fopen(path, "a");
         fputs("more", file);
         fclose(file);
@@ -472,11 +631,19 @@ static void test_changed(void)
 }
 
 static const test_case tests[] = {
-    {"pressure levels", test_pressure_levels}, {"ways of scanning", test_scanning},
-    {"hybrid levels", test_hybrid_levels},     {"missing values", test_missing},
-    {"Gaussian latitudes", test_gaussian},     {"GRIB and NetCDF", test_mixed_formats},
-    {"other grids", test_other_grids},         {"messages that do not fit", test_what_does_not_fit},
-    {"files cut short", test_cut_short},       {"several fields in a message", test_several_fields},
+    {"regular grids as cells", test_regular_cells},
+    {"reduced grids as cells", test_reduced_cells},
+    {"pressure levels", test_pressure_levels},
+    {"ways of scanning", test_scanning},
+    {"hybrid levels", test_hybrid_levels},
+    {"missing values", test_missing},
+    {"Gaussian latitudes", test_gaussian},
+    {"large messages", test_large},
+    {"GRIB and NetCDF", test_mixed_formats},
+    {"other grids", test_other_grids},
+    {"messages that do not fit", test_what_does_not_fit},
+    {"files cut short", test_cut_short},
+    {"several fields in a message", test_several_fields},
     {"a file that changes", test_changed},
 };
 #else

@@ -82,6 +82,24 @@ static void refusals(void)
     refuse(&c, &from, GWF_ERR_MISMATCH, "source grid: 2 x 3 = 6 cells, the weights have 4");
 }
 
+/* Cells of any kind, in the order of the file. */
+static void source_centres(void)
+{
+    gwf_error err = {0};
+    link_case c = good();
+    const gwf_weights w = weights_of(&c);
+    double lat[4] = {-30.009, -20, 60, 50}, lon[4] = {360, 181, 359, -181};
+    CHECK_OK(gwf_remap_check_source(&w, lat, lon, &err), err);
+    lat[3] = 50.011;
+    CHECK_FAILS(gwf_remap_check_source(&w, lat, lon, &err), GWF_ERR_MISMATCH, err,
+                "source cell 3 is at latitude 50.011, longitude -181, in the weights at 50, 179");
+    lat[3] = 50;
+    lon[1] = 1;
+    CHECK_FAILS(gwf_remap_check_source(&w, lat, lon, &err), GWF_ERR_MISMATCH, err, "source cell 1");
+    lon[1] = NAN;
+    CHECK_FAILS(gwf_remap_check_source(&w, lat, lon, &err), GWF_ERR_MISMATCH, err, "source cell 1");
+}
+
 /* v turned about the unit vector k by an angle (Rodrigues). */
 static void turn_about(const double k[3], double angle, double v[3])
 {
@@ -239,6 +257,7 @@ int main(void)
     static const test_case tests[] = {
         {"sums of links", applies},
         {"what is refused", refusals},
+        {"centres of source cells", source_centres},
         {"wind along great circles", wind_along_great_circles},
         {"mean at the pole", mean_at_the_pole},
         {"as CDO does it", as_cdo},

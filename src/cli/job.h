@@ -41,7 +41,8 @@ extern const char *const job_writers[];
             "file with the surface geopotential or altitude, to estimate the surface pressure "    \
             "where the input has none"),                                                           \
         JOB_ROW(type, member, "weights", 0, GWF_OPTION_TEXT, weights, "", NULL,                    \
-                "ESMF or SCRIP file of remapping weights from the input's grid to the model's"),   \
+                "ESMF or SCRIP file of remapping weights from the input's grid, of any kind, its " \
+                "cells in the order of the file, to the model's"),                                 \
         JOB_ROW(type, member, "time-units", 0, GWF_OPTION_TEXT, time_units, "", NULL,              \
                 "units of a WINDSET-style input's time where it has none: \"hours since "          \
                 "2004-12-31 23:00\" makes hour 1 of 2005 midnight"),                               \
@@ -104,8 +105,16 @@ char **job_channel_names(const gwf_channel_table *table);
 bool job_lists(job_arguments *a, int argc);
 void job_arguments_free(job_arguments *a);
 
+/* What the command line came to; all borrowed. */
+typedef struct job_start {
+    const job_arguments *arguments;
+    gwf_options *options;
+    const char *history;
+    gwf_status status; /* how reading the arguments ended, with error */
+    gwf_error error;
+} job_start;
+
 /* All of it; the exit code. own is the kind's. */
-int job_run(const job_kind *kind, const job_arguments *a, gwf_options *options, const char *history,
-            void *own);
+int job_run(const job_kind *kind, const job_start *start, void *own);
 
 #endif

@@ -233,6 +233,11 @@ static gwf_status plan_grid(product *p, const source *from, gwf_error *err)
                         "option grid: the input is on the network's grid already; input is for "
                         "reanalysis files");
     const gwf_atmosphere_header *h = reanalysis_header(from->atmosphere);
+    if (h->unstructured)
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "option grid: with --weights the input is %zu cells in any places; input "
+                        "is for latitudes times longitudes, read without weights",
+                        h->cells);
     const gwf_grid of_model = {.nlat = model->nlat,
                                .nlon = model->nlon,
                                .lat = model->lat,

@@ -23,7 +23,8 @@ struct reanalysis {
     const gwf_atmosphere_header *header;
     const gwf_log *log;
     gwf_needs needs;
-    gwf_remap *remap; /* NULL: the input is on the model's grid */
+    gwf_weights weights; /* while opening; n_source 0: none */
+    gwf_remap *remap;    /* NULL: the input is on the model's grid */
     gwf_prepare *prepare;
     size_t cells, n, piece;                               /* of the input, of the model; levels */
     double scale[GWF_QUANTITIES], offset[GWF_QUANTITIES]; /* to the units of wanted_units */
@@ -181,11 +182,46 @@ static double *edges_of(const double *bounds, size_t n)
     return edges;
 }
 
-static gwf_status plan_remap(const gwf_atmosphere_header *h, const gwf_model *model,
-                             const reanalysis_choice *choice, gwf_remap **remap, gwf_error *err)
+static gwf_grid grid_of(const gwf_model *model)
 {
-    gwf_status status;
-    gwf_weights weights = {0};
+    return (gwf_grid){.nlat = model->nlat,
+                      .nlon = model->nlon,
+                      .lat = model->lat,
+                      .lon = model->lon,
+                      .gaussian = gwf_grid_is_gaussian(model->nlat, model->lat)};
+}
+
+/* Cells have no place but what the file says, and count as in the weights. */
+static gwf_status check_cells(const reanalysis *r, const gwf_atmosphere_header *h, const char *path,
+                              gwf_error *err)
+{
+    if (!h->cell_lat) {
+        gwf_log_line(r->log,
+                     "%s: no latitudes and longitudes of its cells: they are taken to be in the "
+                     "order of the weights",
+                     path);
+        return GWF_OK;
+    }
+    const gwf_status status = gwf_remap_check_source(&r->weights, h->cell_lat, h->cell_lon, err);
+    if (status != GWF_OK) gwf_error_prefix(err, "%s", path);
+    return status;
+}
+
+static gwf_status plan_weights(reanalysis *r, const gwf_model *model,
+                               const reanalysis_choice *choice, gwf_error *err)
+{
+    const gwf_grid to = grid_of(model);
+    GWF_TRY(check_cells(r, r->header, choice->inputs.items[0], err));
+    const gwf_status status =
+        gwf_remap_create_weights(&r->weights, NULL, &to, choice->threads, &r->remap, err);
+    if (status != GWF_OK) gwf_error_prefix(err, "%s", choice->weights);
+    return status;
+}
+
+static gwf_status plan_remap(const gwf_atmosphere_header *h, const gwf_model *model, int threads,
+                             gwf_remap **remap, gwf_error *err)
+{
+    if (on_model_grid(h, model)) return GWF_OK;
     double *lat_edges = edges_of(h->lat_bounds, h->nlat),
            *lon_edges = edges_of(h->lon_bounds, h->nlon);
     const gwf_grid from = {.nlat = (int)h->nlat,
@@ -195,23 +231,9 @@ static gwf_status plan_remap(const gwf_atmosphere_header *h, const gwf_model *mo
                            .lat_edges = lat_edges,
                            .lon_edges = lon_edges,
                            .gaussian = !lat_edges && gwf_grid_is_gaussian((int)h->nlat, h->lat)};
-    const gwf_grid to = {.nlat = model->nlat,
-                         .nlon = model->nlon,
-                         .lat = model->lat,
-                         .lon = model->lon,
-                         .gaussian = gwf_grid_is_gaussian(model->nlat, model->lat)};
-    *remap = NULL;
-    if (choice->weights) {
-        GWF_TRY_DONE(gwf_weights_read(choice->weights, &weights, err));
-        status = gwf_remap_create_weights(&weights, &from, &to, choice->threads, remap, err);
-        if (status != GWF_OK) gwf_error_prefix(err, "%s", choice->weights);
-    } else {
-        status = on_model_grid(h, model) ? GWF_OK
-                                         : gwf_remap_create(GWF_REMAP_CONSERVATIVE, &from, &to,
-                                                            choice->threads, remap, err);
-    }
-done:
-    gwf_weights_free(&weights);
+    const gwf_grid to = grid_of(model);
+    const gwf_status status =
+        gwf_remap_create(GWF_REMAP_CONSERVATIVE, &from, &to, threads, remap, err);
     free(lat_edges);
     free(lon_edges);
     return status;
@@ -406,17 +428,19 @@ static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_
                                  const reanalysis_choice *choice, gwf_error *err)
 {
     double scale = 1, offset = 0;
-    gwf_remap *remap = NULL;
+    gwf_remap *own = NULL, *remap = r->remap;
     float *raw = NULL;
     gwf_status status = GWF_OK;
     const gwf_atmosphere_header *h = gwf_atmosphere_header_of(from);
-    const size_t cells = h->nlat * h->nlon;
+    const size_t cells = h->cells;
     const gwf_atmosphere_field *field = &h->fields[GWF_ZS];
     if (field->units[0]) GWF_TRY(field_units(h, GWF_ZS, &scale, &offset, err));
-    /* Weights are for the grid of the input, which the orography need not be on. */
-    reanalysis_choice mine = *choice;
-    if (choice->weights && h != r->header) mine.weights = NULL;
-    GWF_TRY(plan_remap(h, model, &mine, &remap, err));
+    if (h->unstructured && h != r->header) {
+        GWF_TRY(check_cells(r, h, field->path, err));
+    } else if (h != r->header) {
+        GWF_TRY(plan_remap(h, model, choice->threads, &own, err));
+        remap = own;
+    }
     raw = malloc(cells * sizeof *raw);
     r->zs = malloc(r->n * sizeof *r->zs);
     if (!raw || !r->zs) {
@@ -437,7 +461,7 @@ static gwf_status take_orography(reanalysis *r, gwf_atmosphere *from, const gwf_
                          field->path, field->name, model->lat[c / (size_t)model->nlon],
                          model->lon[c % (size_t)model->nlon]);
 done:
-    gwf_remap_free(&remap);
+    gwf_remap_free(&own);
     free(raw);
     return status;
 }
@@ -446,10 +470,10 @@ static gwf_status open_orography(reanalysis *r, const gwf_model *model,
                                  const reanalysis_choice *choice, gwf_error *err)
 {
     gwf_atmosphere *file = NULL;
-    const gwf_atmosphere_config config = {.paths = &choice->orography,
-                                          .n_paths = 1,
-                                          .quantities = GWF_QUANTITY_BIT(GWF_ZS),
-                                          .log = r->log};
+    gwf_atmosphere_config config = {.paths = &choice->orography,
+                                    .n_paths = 1,
+                                    .quantities = GWF_QUANTITY_BIT(GWF_ZS),
+                                    .log = r->log};
     if (!choice->orography && found(r, GWF_ZS))
         return take_orography(r, r->files, model, choice, err);
     if (!choice->orography) {
@@ -459,6 +483,10 @@ static gwf_status open_orography(reanalysis *r, const gwf_model *model,
                         "--orography");
     }
     gwf_status status = gwf_atmosphere_open(&config, &file, err);
+    if ((status == GWF_ERR_FORMAT || status == GWF_ERR_UNSUPPORTED) && r->weights.n_source) {
+        config.cells = r->weights.n_source; /* no latitudes times longitudes: as the input is */
+        status = gwf_atmosphere_open(&config, &file, err);
+    }
     if (status == GWF_OK) status = gwf_atmosphere_require(file, GWF_ZS, err);
     if (status == GWF_OK) status = take_orography(r, file, model, choice, err);
     gwf_atmosphere_close(&file);
@@ -482,6 +510,7 @@ static gwf_status open_files(reanalysis *r, const reanalysis_choice *choice, gwf
                                           .mapping = choice->variables.items,
                                           .n_mapping = choice->variables.count,
                                           .quantities = wanted,
+                                          .cells = r->weights.n_source,
                                           .threads = choice->threads,
                                           .log = r->log};
     GWF_TRY(gwf_atmosphere_open(&config, &r->files, err));
@@ -493,7 +522,7 @@ static gwf_status allocate(reanalysis *r, gwf_error *err)
 {
     const gwf_atmosphere_header *h = r->header;
     bool fine = true;
-    r->cells = h->nlat * h->nlon;
+    r->cells = h->cells;
     r->piece = PIECE_VALUES / r->cells;
     if (r->piece < 1) r->piece = 1;
     if (r->piece > h->nlev) r->piece = h->nlev ? h->nlev : 1;
@@ -528,11 +557,13 @@ static gwf_status open_all(reanalysis *r, const reanalysis_choice *choice, const
 {
     r->n = (size_t)model->nlat * (size_t)model->nlon;
     GWF_TRY(gwf_prepare_needs(model, &r->needs, err));
+    if (choice->weights) GWF_TRY(gwf_weights_read(choice->weights, &r->weights, err));
     GWF_TRY(open_files(r, choice, err));
     GWF_TRY(choose_fields(r, err));
     GWF_TRY(convert_units(r, err));
     GWF_TRY(check_reach(r, model, err));
-    GWF_TRY(plan_remap(r->header, model, choice, &r->remap, err));
+    GWF_TRY(choice->weights ? plan_weights(r, model, choice, err)
+                            : plan_remap(r->header, model, choice->threads, &r->remap, err));
     GWF_TRY(open_orography(r, model, choice, err));
     GWF_TRY(check_surface(r, err));
     GWF_TRY(flatten(r, err));
@@ -547,6 +578,7 @@ gwf_status reanalysis_open(const reanalysis_choice *choice, const gwf_model *mod
     if (!*r) return gwf_fail(err, GWF_ERR_MEMORY, "no memory to read the input");
     (*r)->log = log;
     const gwf_status status = open_all(*r, choice, model, err);
+    gwf_weights_free(&(*r)->weights);
     if (status != GWF_OK) reanalysis_close(r);
     return status;
 }

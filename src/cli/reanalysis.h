@@ -12,10 +12,14 @@
 typedef struct reanalysis_choice {
     gwf_option_list inputs;
     gwf_option_list variables; /* "u=NAME" */
-    const char *orography;     /* file with surface geopotential or altitude, NULL: none */
-    const char *weights;       /* ESMF or SCRIP file from the input's grid to the model's, NULL */
-    bool any_zs;               /* a surface geopotential that is not known is 0, not an error */
-    int threads;               /* for decompressing, remapping, interpolating; at least 1 */
+    /* File with surface geopotential or altitude, NULL: none. On the model's grid, on latitudes
+     * times longitudes, or on the input's cells when there are weights. */
+    const char *orography;
+    /* ESMF or SCRIP file from the input's cells, in the order of the file and on any grid, to the
+     * model's grid; NULL: the input is on latitudes times longitudes. */
+    const char *weights;
+    bool any_zs; /* a surface geopotential that is not known is 0, not an error */
+    int threads; /* for decompressing, remapping, interpolating; at least 1 */
 } reanalysis_choice;
 
 typedef struct reanalysis reanalysis;

@@ -36,6 +36,19 @@ static gwf_status check_grid(const char *what, const gwf_grid *grid, size_t n, c
     return GWF_OK;
 }
 
+gwf_status gwf_remap_check_source(const gwf_weights *weights, const double *lat, const double *lon,
+                                  gwf_error *err)
+{
+    for (size_t i = 0; i < weights->n_source; i++)
+        if (!same(weights->source_lat[i], weights->source_lon[i], lat[i], lon[i]))
+            return gwf_fail(
+                err, GWF_ERR_MISMATCH,
+                "source cell %zu is at latitude %g, longitude %g, in the weights at %g, "
+                "%g",
+                i, lat[i], lon[i], weights->source_lat[i], weights->source_lon[i]);
+    return GWF_OK;
+}
+
 /* --- links sorted by destination ------------------------------------------------------------ */
 
 static void sort_links(const gwf_weights *w, gwf_sparse *rows)

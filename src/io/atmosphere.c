@@ -83,6 +83,7 @@ gwf_status gwf_atmosphere_open(const gwf_atmosphere_config *config, gwf_atmosphe
     a->config = config;
     a->threads = config->threads > 0 ? config->threads : 1;
     a->wanted = config->quantities ? config->quantities : GWF_QUANTITY_BIT(GWF_QUANTITIES) - 1;
+    a->cells = config->cells;
     if (config->log) a->log = *config->log;
     for (int i = 0; i < GWF_QUANTITIES; i++) a->quantities[i].cursor.descriptor = -1;
     const gwf_status status = scan_all(a, config, err);

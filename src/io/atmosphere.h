@@ -11,6 +11,17 @@
  * missing values are NaN. Memory goes with the piece, not with the files; at most one file per
  * quantity is open.
  *
+ * Grids. Without more, a file lies on latitudes times longitudes. Everything else (cells of
+ * unstructured grids, curvilinear grids with two-dimensional latitudes and longitudes, reduced
+ * grids written as one dimension) is read as cells in the file's own order when the caller says how
+ * many: those of the remapping weights that are to take them further. Weight files count cells as
+ * they lie in the file, so rectilinear files, too, then keep the order they have: rows are not
+ * turned, longitudes not rolled, a repeated meridian stays. Dimensions that are neither time nor
+ * levels nor of length 1 are those of the cells. Coordinates need not be there; where they are
+ * (variables named in `coordinates` or lat, lon and the like over the cells, or axes), the header
+ * has them for comparison with the weights. GRIB: regular, reduced and unstructured grids in the
+ * order of the message.
+ *
  * Recognised, in this order: what the caller maps by name, CF standard names, short names as ECMWF,
  * CDS, cdo (var131) and common models write them. Hybrid levels come from formula_terms, from
  * hyam/hybm (or hyai/hybi, pk/bk) beside the variable, from GRIB's pv, or from the numbers of
@@ -71,6 +82,8 @@ typedef struct gwf_atmosphere_config {
     /* GWF_QUANTITY_BIT()s to look for, 0: all. What is not looked for is neither checked nor read:
      * a variable with other times than the rest does no harm then. */
     unsigned quantities;
+    /* 0: latitudes times longitudes. Else any grid of that many cells, in the file's order. */
+    size_t cells;
     int threads;        /* for decompressing; 0: one */
     const gwf_log *log; /* what was assumed; may be NULL; must live as long as the atmosphere */
 } gwf_atmosphere_config;
@@ -104,10 +117,14 @@ typedef struct gwf_atmosphere_header {
     double *a, *b;
 
     /* Grid: degrees. lat increases; lon increases, lon[0] in [0, 360), all within one turn. The
-     * bounds, (n, 2), lower first, are NULL when the file has none. */
-    size_t nlat, nlon;
+     * bounds, (n, 2), lower first, are NULL when the file has none. cells is nlat * nlon. */
+    size_t nlat, nlon, cells;
     double *lat, *lon;
     double *lat_bounds, *lon_bounds;
+    /* Opened with a number of cells: nlat 1, nlon = cells, lat, lon and bounds NULL; instead the
+     * centres (cells) in degrees as the file has them, both NULL where it has none. */
+    bool unstructured;
+    double *cell_lat, *cell_lon;
 } gwf_atmosphere_header;
 
 typedef struct gwf_atmosphere gwf_atmosphere;
@@ -116,9 +133,11 @@ typedef struct gwf_atmosphere gwf_atmosphere;
  *   NOT_FOUND    a file that is not there, or an address
  *   FORMAT       damaged, cut short, being written by another program; axes that are not
  *                understood; two candidates for a quantity; nothing recognised
- *   MISMATCH     grids, levels, times or calendars that differ between variables or files
+ *   MISMATCH     grids, levels, times or calendars that differ between variables or files; another
+ *                number of cells than the caller's
  *   DATA         axes with values that are not finite or not monotone
- *   UNSUPPORTED  GRIB without ecCodes; spectral, reduced or rotated grids (says how to convert)
+ *   UNSUPPORTED  GRIB without ecCodes; spectral, rotated and, unless read as cells, reduced grids
+ *                (says how to convert)
  *   ARGUMENT     the mapping */
 gwf_status gwf_atmosphere_open(const gwf_atmosphere_config *config, gwf_atmosphere **atmosphere,
                                gwf_error *err);

@@ -14,8 +14,7 @@
 
 /* --- coordinate variables ------------------------------------------------------------------- */
 
-/* Words of a text, one after the other: *at moves on. */
-static bool next_name(const char **at, char *name, size_t size)
+bool gwf_atm_next_name(const char **at, char *name, size_t size)
 {
     while (isspace((unsigned char)**at)) ++*at;
     size_t n = 0;
@@ -38,7 +37,7 @@ bool gwf_atm_nc_coordinate(const gwf_nc *file, const gwf_nc_variable *v, int dim
     char names[1024], name[GWF_NC_NAME];
     if (is_axis(file, v->dims[dim], v->dims[dim], coordinate)) return true;
     gwf_nc_text(file, v, "coordinates", names, sizeof names);
-    for (const char *at = names; next_name(&at, name, sizeof name);)
+    for (const char *at = names; gwf_atm_next_name(&at, name, sizeof name);)
         if (is_axis(file, name, v->dims[dim], coordinate)) return true;
     return false;
 }
@@ -143,21 +142,34 @@ static role role_by_axis(const char *axis, const char *positive)
     return strcmp(axis, "Z") == 0 || positive[0] ? LEVEL : OTHER;
 }
 
-static role role_of(const gwf_nc *file, const gwf_nc_variable *v, int dim)
+static role role_of_values(const gwf_nc *file, const gwf_nc_variable *c)
 {
-    gwf_nc_variable c;
     char units[64], name[128], axis[8], positive[16];
-    if (is_axis(file, "valid_time", v->dims[dim], &c)) return TIME;
-    if (!gwf_atm_nc_coordinate(file, v, dim, &c)) return role_by_name(v->dims[dim]);
-    gwf_nc_text(file, &c, "standard_name", name, sizeof name);
-    gwf_nc_text(file, &c, "units", units, sizeof units);
-    gwf_nc_text(file, &c, "axis", axis, sizeof axis);
-    gwf_nc_text(file, &c, "positive", positive, sizeof positive);
+    gwf_nc_text(file, c, "standard_name", name, sizeof name);
+    gwf_nc_text(file, c, "units", units, sizeof units);
+    gwf_nc_text(file, c, "axis", axis, sizeof axis);
+    gwf_nc_text(file, c, "positive", positive, sizeof positive);
     role found = role_by_standard_name(name);
     if (found == OTHER) found = role_by_units(units);
     if (found == OTHER) found = role_by_axis(axis, positive);
-    if (found == OTHER) found = role_by_name(c.name);
+    return found == OTHER ? role_by_name(c->name) : found;
+}
+
+gwf_atm_direction gwf_atm_nc_direction(const gwf_nc *file, const gwf_nc_variable *v)
+{
+    const role r = role_of_values(file, v);
+    return r == LAT ? GWF_ATM_LAT : r == LON ? GWF_ATM_LON : GWF_ATM_NEITHER;
+}
+
+static role role_of(const gwf_nc *file, const gwf_nc_variable *v, int dim)
+{
+    gwf_nc_variable c;
+    char units[64];
+    if (is_axis(file, "valid_time", v->dims[dim], &c)) return TIME;
+    if (!gwf_atm_nc_coordinate(file, v, dim, &c)) return role_by_name(v->dims[dim]);
+    role found = role_of_values(file, &c);
     if (found == OTHER) found = role_by_name(v->dims[dim]);
+    gwf_nc_text(file, &c, "units", units, sizeof units);
     const bool one_height =
         found == LEVEL && v->shape[dim] == 1 && one_of(" m meter metre ", units);
     return one_height ? OTHER : found; /* near the ground, not a level */
@@ -204,15 +216,32 @@ static void put(const gwf_nc_variable *v, int dim, role r, gwf_atm_layout *layou
                 v->dims[dim], v->shape[dim]);
 }
 
-void gwf_atm_nc_layout(const gwf_nc *file, const gwf_nc_variable *v, gwf_atm_layout *layout)
+/* A dimension of the cells, whatever it is called. Axes are noted, for the centres. */
+static void put_across(const gwf_nc_variable *v, int dim, role r, gwf_atm_layout *layout)
+{
+    int *place = place_of(layout, r);
+    if (place && *place < 0) *place = dim;
+    if (v->shape[dim] > 1 && ++layout->across > 3)
+        problem(layout, "more than three dimensions besides time and levels");
+}
+
+void gwf_atm_nc_layout(const gwf_nc *file, const gwf_nc_variable *v, bool cells,
+                       gwf_atm_layout *layout)
 {
     *layout = (gwf_atm_layout){.time = -1, .level = -1, .lat = -1, .lon = -1};
     for (int i = 0; i < v->rank; i++) {
-        put(v, i, role_of(file, v, i), layout);
+        const role r = role_of(file, v, i);
+        if (cells && r != TIME && r != LEVEL)
+            put_across(v, i, r, layout);
+        else
+            put(v, i, r, layout);
         if (v->shape[i] == 0) problem(layout, "dimension %.64s has length 0", v->dims[i]);
     }
-    if (layout->lat < 0 || layout->lon < 0)
-        problem(layout, "no latitude and longitude among its dimensions");
+    if (cells && layout->across == 0)
+        problem(layout, "no dimension of more than 1 besides time and levels");
+    if (!cells && (layout->lat < 0 || layout->lon < 0))
+        problem(layout, "no latitude and longitude among its dimensions (other grids are read with "
+                        "remapping weights)");
     gwf_nc_variable c;
     char units[64];
     if (layout->level < 0 || !gwf_atm_nc_coordinate(file, v, layout->level, &c)) return;
@@ -241,7 +270,7 @@ static bool scalar_time(const gwf_nc *file, const gwf_nc_variable *v, gwf_nc_var
     gwf_nc_text(file, v, "coordinates", names, sizeof names);
     if (gwf_nc_variable_find(file, "valid_time", t) && t->rank == 0 && counts_since(file, t))
         return true;
-    for (const char *at = names; next_name(&at, name, sizeof name);)
+    for (const char *at = names; gwf_atm_next_name(&at, name, sizeof name);)
         if (gwf_nc_variable_find(file, name, t) && is_single(t) && counts_since(file, t))
             return true;
     return gwf_nc_variable_find(file, "time", t) && t->rank == 0 && counts_since(file, t);

@@ -24,6 +24,7 @@ typedef struct message_keys {
     char name[32], units[GWF_ATM_UNITS], level_type[32], grid[40];
     long parameter, level;
     int64_t seconds;
+    int fit; /* for the quantity that is looked at */
 } message_keys;
 
 static void text_of(codes_handle *message, const char *key, char *text, size_t size)
@@ -67,7 +68,8 @@ typedef struct gathered {
     gwf_atm_message *messages;
     size_t count, room;
     gwf_grib_axes axes;
-    double *pv; /* a then b of the half levels, NULL without */
+    gwf_atm_grid cells; /* in place of axes */
+    double *pv;         /* a then b of the half levels, NULL without */
     size_t n_pv;
 } gathered;
 
@@ -84,8 +86,8 @@ typedef struct scanner {
 static void forget(gathered *g)
 {
     free(g->messages);
-    free(g->axes.lat);
-    free(g->axes.lon);
+    gwf_grib_axes_free(&g->axes);
+    gwf_atm_grid_free(&g->cells);
     free(g->pv);
     *g = (gathered){0};
 }
@@ -125,14 +127,16 @@ static gwf_status take_coefficients(codes_handle *message, const char *where, ga
 }
 
 /* The first message says what the others must be like. */
-static gwf_status begin(codes_handle *message, const char *where, const message_keys *keys, int fit,
-                        gathered *g, gwf_error *err)
+static gwf_status begin(const scanner *s, codes_handle *message, const char *where,
+                        const message_keys *keys, gathered *g, gwf_error *err)
 {
+    const size_t cells = s->atmosphere->cells;
     forget(g);
-    g->fit = fit;
+    g->fit = keys->fit;
     g->keys = *keys;
     text_of(message, "units", g->keys.units, sizeof g->keys.units);
-    GWF_TRY(gwf_grib_axes_of(message, where, &g->axes, err));
+    GWF_TRY(cells ? gwf_grib_cells_of(message, where, cells, &g->cells, err)
+                  : gwf_grib_axes_of(message, where, &g->axes, err));
     return take_coefficients(message, where, g, err);
 }
 
@@ -153,15 +157,14 @@ static gwf_status check_like_first(const char *where, const message_keys *keys, 
 }
 
 static gwf_status take_message(scanner *s, codes_handle *message, const gwf_grib_span *span,
-                               const message_keys *keys, gwf_quantity quantity, int fit,
-                               gwf_error *err)
+                               const message_keys *keys, gwf_quantity quantity, gwf_error *err)
 {
     char where[GWF_ERROR_TEXT / 2];
     gathered *g = &s->of[quantity];
     gwf_grib_where(s->file.path, span->offset, where, sizeof where);
-    if (fit < g->fit) return GWF_OK;
-    if (fit > g->fit)
-        GWF_TRY(begin(message, where, keys, fit, g, err));
+    if (keys->fit < g->fit) return GWF_OK;
+    if (keys->fit > g->fit)
+        GWF_TRY(begin(s, message, where, keys, g, err));
     else
         GWF_TRY(check_like_first(where, keys, g, quantity, err));
     gwf_atm_message m = {.offset = span->offset, .length = span->length, .seconds = keys->seconds};
@@ -206,13 +209,13 @@ static gwf_status sort_in(scanner *s, codes_handle *message, const gwf_grib_span
                                             (hybrid && keys.level == 1)};
     for (int q = 0; q < GWF_QUANTITIES; q++) {
         if (!(s->atmosphere->wanted & GWF_QUANTITY_BIT(q))) continue;
-        const int fit = fit_of(s, (gwf_quantity)q, &label);
-        if (fit == 0) continue;
+        keys.fit = fit_of(s, (gwf_quantity)q, &label);
+        if (keys.fit == 0) continue;
         text_of(message, "md5GridSection", keys.grid, sizeof keys.grid);
         if (!time_of(message, &keys.seconds))
             return gwf_fail(err, GWF_ERR_FORMAT, "%s: message at byte %llu: its time is no date",
                             s->file.path, (unsigned long long)span->offset);
-        GWF_TRY(take_message(s, message, span, &keys, (gwf_quantity)q, fit, err));
+        GWF_TRY(take_message(s, message, span, &keys, (gwf_quantity)q, err));
     }
     return GWF_OK;
 }
@@ -347,6 +350,14 @@ static gwf_status make_times(const gathered *g, size_t nlev, const char *where,
     return GWF_OK;
 }
 
+/* One row, in the order of the message. */
+static void take_cells(gathered *g, gwf_atm_piece *piece, gwf_atm_grid *grid)
+{
+    *grid = g->cells;
+    g->cells = (gwf_atm_grid){0};
+    piece->order = (gwf_atm_order){.file_nlat = 1, .file_nlon = piece->cells, .nlon = piece->cells};
+}
+
 static gwf_status make_piece(scanner *s, gwf_quantity quantity, const char *where,
                              gwf_atm_piece *piece, gwf_atm_grid *grid, gwf_atm_levels *levels,
                              gwf_error *err)
@@ -361,7 +372,10 @@ static gwf_status make_piece(scanner *s, gwf_quantity quantity, const char *wher
     GWF_TRY(make_times(g, nlev, where, piece, err));
     const gwf_atm_axes axes = {
         .nlat = g->axes.nlat, .nlon = g->axes.nlon, .lat = g->axes.lat, .lon = g->axes.lon};
-    GWF_TRY(gwf_atm_grid_make(&axes, where, grid, &piece->order, &bad, err));
+    if (piece->cells)
+        take_cells(g, piece, grid);
+    else
+        GWF_TRY(gwf_atm_grid_make(&axes, where, grid, &piece->order, &bad, err));
     piece->columns_first = g->axes.columns_first;
     piece->nlev = nlev;
     if (!upper) return GWF_OK;
@@ -374,7 +388,7 @@ static gwf_status add_piece(scanner *s, gwf_quantity quantity, gwf_error *err)
 {
     gathered *g = &s->of[quantity];
     char where[GWF_ERROR_TEXT / 2];
-    gwf_atm_piece piece = {.quantity = quantity, .file = s->index};
+    gwf_atm_piece piece = {.quantity = quantity, .file = s->index, .cells = s->atmosphere->cells};
     gwf_atm_grid grid = {0};
     gwf_atm_levels levels = {0};
     snprintf(piece.name, sizeof piece.name, "%s", g->keys.name);

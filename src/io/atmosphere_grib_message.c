@@ -206,20 +206,27 @@ static gwf_status fill_gaussian(codes_handle *message, const char *where, gwf_gr
                     axes->nlat, first, n);
 }
 
+static void kind_of(codes_handle *message, char *kind, size_t size)
+{
+    size_t n = size;
+    kind[0] = '\0';
+    codes_get_string(message, "gridType", kind, &n);
+    kind[size - 1] = '\0';
+}
+
 static gwf_status check_kind(codes_handle *message, const char *where, bool *gaussian,
                              gwf_error *err)
 {
-    char kind[64] = "";
-    size_t size = sizeof kind;
-    codes_get_string(message, "gridType", kind, &size);
-    kind[sizeof kind - 1] = '\0';
+    char kind[64];
+    kind_of(message, kind, sizeof kind);
     *gaussian = strcmp(kind, "regular_gg") == 0;
     if (*gaussian || strcmp(kind, "regular_ll") == 0) return GWF_OK;
     const char *way = "expected regular latitudes and longitudes (cdo remapbil makes them)";
     if (strcmp(kind, "sh") == 0)
         way = "spectral coefficients: convert them with cdo sp2gpl, or ask MARS for a GRID";
     if (strncmp(kind, "reduced", 7) == 0)
-        way = "a reduced grid: convert it with cdo setgridtype,regular, or ask MARS for a GRID";
+        way = "a reduced grid: convert it with cdo setgridtype,regular, ask MARS for a GRID, or "
+              "give remapping weights";
     return gwf_fail(err, GWF_ERR_UNSUPPORTED, "%s: grid %s: %s", where, kind, way);
 }
 
@@ -249,11 +256,66 @@ gwf_status gwf_grib_axes_of(codes_handle *message, const char *where, gwf_grib_a
         else
             fill_latitudes(message, axes);
     }
-    if (status == GWF_OK) return GWF_OK;
+    if (status != GWF_OK) gwf_grib_axes_free(axes);
+    return status;
+}
+
+void gwf_grib_axes_free(gwf_grib_axes *axes)
+{
     free(axes->lat);
     free(axes->lon);
     axes->lat = axes->lon = NULL;
+}
+
+/* --- cells ---------------------------------------------------------------------------------- */
+
+static gwf_status other_cells(const char *where, size_t found, size_t expected, gwf_error *err)
+{
+    return gwf_fail(err, GWF_ERR_MISMATCH, "%s: %zu cells, expected %zu, those of the weights",
+                    where, found, expected);
+}
+
+static gwf_status regular_cells(codes_handle *message, const char *where, gwf_atm_grid *grid,
+                                gwf_error *err)
+{
+    gwf_grib_axes a;
+    GWF_TRY(gwf_grib_axes_of(message, where, &a, err));
+    const gwf_atm_axes axes = {.nlat = a.nlat, .nlon = a.nlon, .lat = a.lat, .lon = a.lon};
+    const gwf_status status =
+        a.nlat * a.nlon != grid->nlon
+            ? other_cells(where, a.nlat * a.nlon, grid->nlon, err)
+            : gwf_atm_cells_from_axes(&axes, a.columns_first ? 1 : a.nlon,
+                                      a.columns_first ? a.nlat : 1, where, grid, err);
+    gwf_grib_axes_free(&a);
     return status;
+}
+
+/* ecCodes knows the places of a reduced grid. */
+static gwf_status reduced_centres(codes_handle *message, const char *where, gwf_atm_grid *grid,
+                                  gwf_error *err)
+{
+    size_t n = grid->nlon, m = grid->nlon;
+    GWF_TRY(gwf_atm_cells_alloc(grid, where, err));
+    if (codes_get_double_array(message, "latitudes", grid->cell_lat, &n) == CODES_SUCCESS &&
+        codes_get_double_array(message, "longitudes", grid->cell_lon, &m) == CODES_SUCCESS &&
+        n == grid->nlon && m == grid->nlon)
+        return GWF_OK;
+    return gwf_fail(err, GWF_ERR_FORMAT, "%s: the places of its grid cannot be told", where);
+}
+
+gwf_status gwf_grib_cells_of(codes_handle *message, const char *where, size_t cells,
+                             gwf_atm_grid *grid, gwf_error *err)
+{
+    char kind[64];
+    kind_of(message, kind, sizeof kind);
+    *grid = (gwf_atm_grid){.nlat = 1, .nlon = cells, .unstructured = true};
+    const bool reduced = strcmp(kind, "reduced_gg") == 0 || strcmp(kind, "reduced_ll") == 0;
+    if (!reduced && strcmp(kind, "unstructured_grid") != 0)
+        return regular_cells(message, where, grid, err);
+    const long points = number(message, "numberOfDataPoints", -1);
+    if (points < 0 || (size_t)points != cells)
+        return other_cells(where, points < 0 ? 0 : (size_t)points, cells, err);
+    return reduced ? reduced_centres(message, where, grid, err) : GWF_OK;
 }
 #else
 typedef int gwf_no_eccodes;

@@ -224,6 +224,8 @@ void gwf_atm_grid_free(gwf_atm_grid *grid)
     free(grid->lon);
     free(grid->lat_bounds);
     free(grid->lon_bounds);
+    free(grid->cell_lat);
+    free(grid->cell_lon);
     *grid = (gwf_atm_grid){0};
 }
 
@@ -245,6 +247,7 @@ static gwf_status compare_axis(const double *a, size_t na, const char *where_a, 
 gwf_status gwf_atm_grid_compare(const gwf_atm_grid *a, const char *where_a, const gwf_atm_grid *b,
                                 const char *where_b, gwf_error *err)
 {
+    if (a->unstructured) return gwf_atm_cells_compare(a, where_a, b, where_b, err);
     GWF_TRY(compare_axis(a->lat, a->nlat, where_a, b->lat, b->nlat, where_b, "latitude", err));
     return compare_axis(a->lon, a->nlon, where_a, b->lon, b->nlon, where_b, "longitude", err);
 }

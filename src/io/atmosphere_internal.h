@@ -4,6 +4,7 @@
  *   atmosphere_grid.c    latitudes and longitudes in any order -> the order handed out
  *   atmosphere_levels.c  levels of a NetCDF variable
  *   atmosphere_axes.c    dimensions, times and grid of a NetCDF variable
+ *   atmosphere_cells.c   grids that are read as cells in the file's order
  *   atmosphere_nc.c      looks through a NetCDF file and reads pieces of it
  *   atmosphere_grib*.c   the same for GRIB
  *   atmosphere_join.c    pieces in many files -> one axis of time per quantity, checked */
@@ -37,6 +38,9 @@ typedef struct gwf_atm_order {
 typedef struct gwf_atm_grid {
     size_t nlat, nlon;
     double *lat, *lon, *lat_bounds, *lon_bounds; /* owned; bounds may be NULL */
+    /* Cells: nlat 1, no axes; centres (nlon), owned, both NULL where the file has none. */
+    bool unstructured;
+    double *cell_lat, *cell_lon;
 } gwf_atm_grid;
 
 /* From a file's axes (degrees, not NULL; bounds (n, 2) or NULL). `where` stands in front of
@@ -60,6 +64,20 @@ size_t gwf_atm_row(const gwf_atm_order *order, size_t i);
 /* One level: `from` with the steps between rows and columns, `to` (nlat, nlon) handed out. */
 void gwf_atm_arrange(const gwf_atm_order *order, const float *from, size_t row_stride,
                      size_t column_stride, float *to);
+
+/* --- cells ---------------------------------------------------------------------------------- */
+
+/* Room for the centres of grid->nlon cells. MEMORY. */
+gwf_status gwf_atm_cells_alloc(gwf_atm_grid *grid, const char *where, gwf_error *err);
+/* Centres from two axes: cell c has lat[c / lat_stride % nlat] and lon[c / lon_stride % nlon]. */
+gwf_status gwf_atm_cells_from_axes(const gwf_atm_axes *axes, size_t lat_stride, size_t lon_stride,
+                                   const char *where, gwf_atm_grid *grid, gwf_error *err);
+/* MISMATCH where both have centres and they differ. */
+gwf_status gwf_atm_cells_compare(const gwf_atm_grid *a, const char *where_a, const gwf_atm_grid *b,
+                                 const char *where_b, gwf_error *err);
+/* From (outer, levels, inner) as it lies in the file to (levels, outer * inner). */
+void gwf_atm_cells_arrange(const float *from, size_t outer, size_t levels, size_t inner,
+                           bool bottom_up, float *to);
 
 /* --- levels --------------------------------------------------------------------------------- */
 
@@ -96,13 +114,24 @@ bool gwf_atm_nc_coordinate(const gwf_nc *file, const gwf_nc_variable *v, int dim
 gwf_status gwf_atm_nc_axis(const gwf_nc *file, const gwf_nc_variable *v, size_t n, double **values,
                            gwf_error *err);
 
+/* Words of a text, one after the other: *at moves on. */
+bool gwf_atm_next_name(const char **at, char *name, size_t size);
+
+/* What a variable's values are, by its attributes and its name: GWF_ATM_LAT, GWF_ATM_LON or
+ * something else. */
+typedef enum gwf_atm_direction { GWF_ATM_LAT, GWF_ATM_LON, GWF_ATM_NEITHER } gwf_atm_direction;
+gwf_atm_direction gwf_atm_nc_direction(const gwf_nc *file, const gwf_nc_variable *v);
+
 typedef struct gwf_atm_layout {
     int time, level, lat, lon; /* dimensions of the variable; -1 for none */
+    int across;                /* of more than 1 and none of time and level, when read as cells */
     bool pressure;             /* the levels' unit is one of pressure */
     char problem[192];         /* why it cannot be read, "" when it can */
 } gwf_atm_layout;
 
-void gwf_atm_nc_layout(const gwf_nc *file, const gwf_nc_variable *v, gwf_atm_layout *layout);
+/* cells: all dimensions but time and level may be those of the grid. */
+void gwf_atm_nc_layout(const gwf_nc *file, const gwf_nc_variable *v, bool cells,
+                       gwf_atm_layout *layout);
 /* The time axis of a variable: *seconds (owned by the caller) stays NULL when there is none.
  * `units` becomes its text. FORMAT, DATA. */
 typedef struct gwf_atm_times {
@@ -117,6 +146,14 @@ gwf_status gwf_atm_nc_times(const gwf_nc *file, const gwf_nc_variable *v,
 gwf_status gwf_atm_nc_grid(const gwf_nc *file, const gwf_nc_variable *v,
                            const gwf_atm_layout *layout, const gwf_log *log, gwf_atm_grid *grid,
                            gwf_atm_order *order, gwf_error *err);
+
+/* Product of all dimensions but time and level (-1 for none), 0 when it is too large. */
+size_t gwf_atm_cells_of(const gwf_nc_variable *v, int time, int level);
+/* The grid of a variable that is to have that many cells, with centres where they are there.
+ * MISMATCH, DATA. */
+gwf_status gwf_atm_nc_cells(const gwf_nc *file, const gwf_nc_variable *v,
+                            const gwf_atm_layout *layout, size_t cells, gwf_atm_grid *grid,
+                            gwf_error *err);
 
 /* --- names ---------------------------------------------------------------------------------- */
 
@@ -177,9 +214,11 @@ typedef struct gwf_atm_piece {
     size_t steps;
     int64_t *seconds; /* owned; increasing; NULL when not timed */
     gwf_atm_order order;
-    size_t nlev; /* 1 for surface fields */
+    size_t cells; /* 0: by rows and columns; else in the file's order (GRIB: order has one row) */
+    size_t nlev;  /* 1 for surface fields */
     bool bottom_up;
-    /* NetCDF: which dimensions are which, -1 for none; all others have length 1. */
+    /* NetCDF: which dimensions are which, -1 for none; all others have length 1, or are those of
+     * the cells. */
     int rank, time_dim, level_dim, lat_dim, lon_dim;
     /* GRIB: messages (steps, nlev), levels from top to bottom; owned. */
     gwf_atm_message *messages;
@@ -208,6 +247,7 @@ struct gwf_atmosphere {
     gwf_log log;
     int threads;
     unsigned wanted;                     /* bits */
+    size_t cells;                        /* 0: latitudes times longitudes */
     const gwf_atmosphere_config *config; /* while opening only */
     gwf_atm_file *files;
     size_t n_files;

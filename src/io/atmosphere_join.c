@@ -41,9 +41,13 @@ void gwf_atm_take_time_units(gwf_atmosphere *atmosphere, const char *units,
 static gwf_status take_grid(gwf_atmosphere *atmosphere, const char *where, gwf_atm_grid *grid,
                             gwf_error *err)
 {
-    if (atmosphere->grid.lat)
-        return gwf_atm_grid_compare(&atmosphere->grid, atmosphere->grid_where, grid, where, err);
-    atmosphere->grid = *grid;
+    gwf_atm_grid *first = &atmosphere->grid;
+    if (first->nlat) {
+        GWF_TRY(gwf_atm_grid_compare(first, atmosphere->grid_where, grid, where, err));
+        if (!grid->cell_lat || first->cell_lat) return GWF_OK;
+        gwf_atm_grid_free(first); /* the same cells, now with their centres */
+    }
+    *first = *grid;
     *grid = (gwf_atm_grid){0};
     snprintf(atmosphere->grid_where, sizeof atmosphere->grid_where, "%s", where);
     return GWF_OK;
@@ -307,9 +311,13 @@ gwf_status gwf_atm_join(gwf_atmosphere *atmosphere, gwf_error *err)
     h->b = atmosphere->levels.b;
     h->nlat = atmosphere->grid.nlat;
     h->nlon = atmosphere->grid.nlon;
+    h->cells = h->nlat * h->nlon;
     h->lat = atmosphere->grid.lat;
     h->lon = atmosphere->grid.lon;
     h->lat_bounds = atmosphere->grid.lat_bounds;
     h->lon_bounds = atmosphere->grid.lon_bounds;
+    h->unstructured = atmosphere->grid.unstructured;
+    h->cell_lat = atmosphere->grid.cell_lat;
+    h->cell_lon = atmosphere->grid.cell_lon;
     return GWF_OK;
 }

@@ -78,7 +78,7 @@ static bool is_code_name(const char *name, int code)
 /* w is omega for ECMWF and an upward velocity for models: only the unit tells. */
 static bool unit_fits(gwf_quantity quantity, const char *units)
 {
-    if (quantity == GWF_OMEGA) return units[0] == '\0' || tolower((unsigned char)units[0]) != 'm';
+    if (quantity == GWF_OMEGA) return tolower((unsigned char)units[0]) != 'm';
     if (quantity == GWF_W) return tolower((unsigned char)units[0]) == 'm';
     return true;
 }

@@ -56,6 +56,7 @@ typedef struct finding {
     gwf_nc_variable v; /* the one that is looked at */
     gwf_atm_layout layout;
     char standard_name[128], units[GWF_ATM_UNITS];
+    bool along_grid; /* wind that need not be eastward, northward */
     int code;
 } finding;
 
@@ -88,7 +89,9 @@ static void note_why_not(gwf_atmosphere *atmosphere, const gwf_nc *file, const f
     if (text[0]) return;
     snprintf(text, sizeof atmosphere->why_not[quantity], "%.100s: variable %.40s: %s", file->path,
              f->v.name,
-             f->layout.problem[0]                ? f->layout.problem
+             f->layout.problem[0] ? f->layout.problem
+             : f->along_grid      ? "its standard_name says wind along the axes of the "
+                                    "grid; name it (u=NAME) if it is eastward, northward"
              : gwf_quantity_has_levels(quantity) ? "has no levels"
                                                  : "has levels, or one pressure level");
 }
@@ -105,6 +108,16 @@ static void take_candidate(gwf_quantity quantity, int fit, finding *f)
     }
 }
 
+/* On grids of any kind wind may be along the grid's own axes; a name the user gives is believed. */
+static bool is_along_grid(const char *standard_name)
+{
+    static const char *const names[] = {"x_wind", "y_wind", "grid_eastward_wind",
+                                        "grid_northward_wind"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(standard_name, names[i]) == 0) return true;
+    return false;
+}
+
 static void match(gwf_atmosphere *atmosphere, const gwf_nc *file, finding *f)
 {
     const gwf_atm_layout *l = &f->layout;
@@ -116,12 +129,20 @@ static void match(gwf_atmosphere *atmosphere, const gwf_nc *file, finding *f)
         const char *mapped = gwf_atm_mapped(atmosphere->config, (gwf_quantity)q);
         const bool meant = mapped && strcmp(mapped, f->v.name) == 0;
         const bool fits = gwf_quantity_has_levels((gwf_quantity)q) ? now.upper : now.surface;
-        const int fit = mapped ? (meant && fits) : gwf_atm_fit((gwf_quantity)q, &now);
+        const int fit = mapped          ? (meant && fits)
+                        : f->along_grid ? 0
+                                        : gwf_atm_fit((gwf_quantity)q, &now);
         if (fit > 0)
             take_candidate((gwf_quantity)q, fit, f);
         else if (mapped ? meant : gwf_atm_fit((gwf_quantity)q, &any) > 0)
             note_why_not(atmosphere, file, f, (gwf_quantity)q);
     }
+}
+
+/* A field of cells may have one dimension; a variable of its name is a coordinate. */
+static bool may_be_field(const gwf_atmosphere *atmosphere, const gwf_nc_variable *v)
+{
+    return v->rank >= 2 || (v->rank == 1 && atmosphere->cells && strcmp(v->name, v->dims[0]) != 0);
 }
 
 static gwf_status look_at_all(gwf_atmosphere *atmosphere, const gwf_nc *file, finding *f,
@@ -130,12 +151,13 @@ static gwf_status look_at_all(gwf_atmosphere *atmosphere, const gwf_nc *file, fi
     int count = 0;
     GWF_TRY(gwf_nc_variable_count(file, &count, err));
     for (int i = 0; i < count; i++) {
-        if (gwf_nc_variable_at(file, i, &f->v, NULL) != GWF_OK || f->v.rank < 2 ||
-            !gwf_nc_is_number(gwf_nc_type_of(file, &f->v)))
+        if (gwf_nc_variable_at(file, i, &f->v, NULL) != GWF_OK ||
+            !may_be_field(atmosphere, &f->v) || !gwf_nc_is_number(gwf_nc_type_of(file, &f->v)))
             continue;
-        gwf_atm_nc_layout(file, &f->v, &f->layout);
+        gwf_atm_nc_layout(file, &f->v, atmosphere->cells > 0, &f->layout);
         gwf_nc_text(file, &f->v, "standard_name", f->standard_name, sizeof f->standard_name);
         gwf_nc_text(file, &f->v, "units", f->units, sizeof f->units);
+        f->along_grid = atmosphere->cells && is_along_grid(f->standard_name);
         f->code = code_of(file, &f->v);
         note_found(atmosphere, file, &f->v);
         match(atmosphere, file, f);
@@ -179,10 +201,11 @@ static gwf_status make_piece(gwf_atmosphere *atmosphere, size_t index, gwf_quant
     gwf_atm_layout l;
     gwf_atm_grid grid = {0};
     gwf_atm_levels levels = {0};
-    gwf_atm_nc_layout(file, v, &l);
+    gwf_atm_nc_layout(file, v, atmosphere->cells > 0, &l);
     gwf_atm_piece piece = {.quantity = quantity,
                            .file = index,
                            .rank = v->rank,
+                           .cells = atmosphere->cells,
                            .nlev = 1,
                            .time_dim = l.time,
                            .level_dim = l.level,
@@ -193,7 +216,9 @@ static gwf_status make_piece(gwf_atmosphere *atmosphere, size_t index, gwf_quant
     gwf_nc_text(file, v, "units", piece.units, sizeof piece.units);
     gwf_status status = take_times(atmosphere, file, v, &l, &piece, err);
     if (status == GWF_OK)
-        status = gwf_atm_nc_grid(file, v, &l, &atmosphere->log, &grid, &piece.order, err);
+        status = piece.cells
+                     ? gwf_atm_nc_cells(file, v, &l, piece.cells, &grid, err)
+                     : gwf_atm_nc_grid(file, v, &l, &atmosphere->log, &grid, &piece.order, err);
     if (status == GWF_OK && upper)
         status = gwf_atm_levels_read(file, v, l.level, &atmosphere->log, &levels, err);
     if (status == GWF_OK && upper) {
@@ -239,9 +264,11 @@ gwf_status gwf_atm_nc_scan(gwf_atmosphere *atmosphere, size_t index, gwf_error *
 /* What the file holds now is what it was looked through as; the stamp says so, this makes sure. */
 static bool has_shape(const gwf_atm_piece *p, const gwf_nc_variable *v)
 {
-    return v->rank == p->rank && v->shape[p->lat_dim] == p->order.file_nlat &&
-           v->shape[p->lon_dim] == p->order.file_nlon &&
-           (p->level_dim < 0 || p->nlev <= v->shape[p->level_dim]) &&
+    if (v->rank != p->rank) return false;
+    const bool across = p->cells ? gwf_atm_cells_of(v, p->time_dim, p->level_dim) == p->cells
+                                 : v->shape[p->lat_dim] == p->order.file_nlat &&
+                                       v->shape[p->lon_dim] == p->order.file_nlon;
+    return across && (p->level_dim < 0 || p->nlev <= v->shape[p->level_dim]) &&
            (p->time_dim < 0 || p->steps <= v->shape[p->time_dim]);
 }
 
@@ -266,14 +293,6 @@ void gwf_atm_nc_stop(gwf_atmosphere *atmosphere, gwf_atm_cursor *cursor)
     release(&atmosphere->files[cursor->piece->file]);
 }
 
-/* The file's dimensions lie as (level, latitude, longitude), all in the order handed out. */
-static bool lies_as_handed_out(const gwf_atm_piece *p, size_t levels)
-{
-    const gwf_atm_order *o = &p->order;
-    return (levels == 1 || (p->level_dim < p->lat_dim && !p->bottom_up)) &&
-           p->lat_dim < p->lon_dim && !o->north_first && !o->westward && o->lon_start == 0;
-}
-
 /* Steps between neighbours along a dimension of what was read. */
 static size_t stride_of(const size_t *count, int rank, int dim)
 {
@@ -282,9 +301,26 @@ static size_t stride_of(const size_t *count, int rank, int dim)
     return stride;
 }
 
+/* The file's dimensions lie as (level, latitude, longitude) or (level, cells), all in the order
+ * handed out. */
+static bool lies_as_handed_out(const gwf_atm_piece *p, const size_t *count, size_t levels)
+{
+    const gwf_atm_order *o = &p->order;
+    if (p->cells)
+        return levels == 1 ||
+               (stride_of(count, p->rank, p->level_dim) == p->cells && !p->bottom_up);
+    return (levels == 1 || (p->level_dim < p->lat_dim && !p->bottom_up)) &&
+           p->lat_dim < p->lon_dim && !o->north_first && !o->westward && o->lon_start == 0;
+}
+
 static void arrange(const gwf_atm_piece *p, const size_t *count, size_t levels, const float *from,
                     float *to)
 {
+    if (p->cells) {
+        const size_t inner = stride_of(count, p->rank, p->level_dim);
+        gwf_atm_cells_arrange(from, p->cells / inner, levels, inner, p->bottom_up, to);
+        return;
+    }
     const size_t row = stride_of(count, p->rank, p->lat_dim);
     const size_t column = stride_of(count, p->rank, p->lon_dim);
     const size_t level = p->level_dim >= 0 ? stride_of(count, p->rank, p->level_dim) : 0;
@@ -300,15 +336,20 @@ gwf_status gwf_atm_nc_read(gwf_atmosphere *atmosphere, gwf_atm_cursor *cursor, s
 {
     const gwf_atm_piece *p = cursor->piece;
     size_t start[GWF_NC_RANK] = {0}, count[GWF_NC_RANK], n;
-    for (int i = 0; i < p->rank; i++) count[i] = 1;
-    if (p->time_dim >= 0) start[p->time_dim] = step;
+    for (int i = 0; i < p->rank; i++) count[i] = p->cells ? cursor->v.shape[i] : 1;
+    if (p->time_dim >= 0) {
+        start[p->time_dim] = step;
+        count[p->time_dim] = 1;
+    }
     if (p->level_dim >= 0) {
         start[p->level_dim] = p->bottom_up ? p->nlev - level - levels : level;
         count[p->level_dim] = levels;
     }
-    count[p->lat_dim] = p->order.file_nlat;
-    count[p->lon_dim] = p->order.nlon; /* a repeated meridian stays in the file */
-    if (lies_as_handed_out(p, levels))
+    if (!p->cells) {
+        count[p->lat_dim] = p->order.file_nlat;
+        count[p->lon_dim] = p->order.nlon; /* a repeated meridian stays in the file */
+    }
+    if (lies_as_handed_out(p, count, levels))
         return gwf_slab_read(cursor->slab, start, count, values, err);
     if (!gwf_size_product(count, p->rank, &n))
         return gwf_fail(err, GWF_ERR_MEMORY, "variable %s: too large", p->name);
