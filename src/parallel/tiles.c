@@ -127,22 +127,6 @@ struct gwf_mover {
 #endif
 };
 
-/* Where the tile of a rank begins among the packed ones. */
-static size_t packed_at(const gwf_mover *m, int rank)
-{
-    size_t at = 0;
-    for (int r = 0; r < rank; r++) {
-        const gwf_tile t = gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, r);
-        at += (size_t)t.rows * (size_t)t.cols;
-    }
-    return at * (size_t)m->channels;
-}
-
-static size_t tile_values(const gwf_mover *m, const gwf_tile *t)
-{
-    return (size_t)m->channels * (size_t)t->rows * (size_t)t->cols;
-}
-
 /* One tile out of a whole map, or (back) into it. */
 static void copy_tile(const gwf_mover *m, const gwf_tile *t, float *whole, float *tile, bool back)
 {
@@ -156,11 +140,6 @@ static void copy_tile(const gwf_mover *m, const gwf_tile *t, float *whole, float
             else
                 memcpy(tile, at, row);
         }
-}
-
-static gwf_tile tile_at(const gwf_mover *m, int rank)
-{
-    return gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, rank);
 }
 
 void gwf_mover_free(gwf_mover **mover)
@@ -199,6 +178,27 @@ gwf_status gwf_mover_create(const gwf_tiles *tiles, int channels, gwf_mover **mo
 }
 
 #ifdef GWF_HAVE_MPI
+
+/* Where the tile of a rank begins among the packed ones. */
+static size_t packed_at(const gwf_mover *m, int rank)
+{
+    size_t at = 0;
+    for (int r = 0; r < rank; r++) {
+        const gwf_tile t = gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, r);
+        at += (size_t)t.rows * (size_t)t.cols;
+    }
+    return at * (size_t)m->channels;
+}
+
+static size_t tile_values(const gwf_mover *m, const gwf_tile *t)
+{
+    return (size_t)m->channels * (size_t)t->rows * (size_t)t->cols;
+}
+
+static gwf_tile tile_at(const gwf_mover *m, int rank)
+{
+    return gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, rank);
+}
 
 /* Rank 0: the tile of rank r begins to travel. */
 static int begin(gwf_mover *m, int r, const gwf_tile *t, bool sending)
