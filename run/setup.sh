@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that building, the demonstration and the tests need: only what is
-# missing, as root or with sudo. GWFLUX_SETUP=no skips it, where they came by another way.
+# Installs the Debian 12 packages that building and the demonstration need, with the argument `tests`
+# also those of the tests (Slurm among them): only what is missing, as root or with sudo.
+# GWFLUX_SETUP=no skips it, where they came by another way.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -21,13 +22,21 @@ packages=(
     libeccodes-dev
     # gwflux plot: ECMWF's Magics and a font for its texts
     libmagics++-dev libmagplus3v5 fonts-dejavu-core
-    # tests: CUnit; ncdump and ncgen; pictures are read back
+)
+test_packages=(
+    # CUnit; ncdump and ncgen; pictures are read back
     libcunit1-dev netcdf-bin libpng-dev
-    # tests of run/slurm/: a Slurm of their own on this host
+    # run/slurm/: a Slurm of their own on this host
     slurm-wlm slurmctld slurmd slurm-client munge
     # checks: libFuzzer, the format of the sources, the scripts
     clang libclang-rt-14-dev clang-format shellcheck
 )
+
+case ${1:-} in
+'') ;;
+tests) packages+=("${test_packages[@]}") ;;
+*) die "$1: expected nothing or tests" ;;
+esac
 
 missing_packages() {
     local package

@@ -3,7 +3,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-run/setup.sh
+run/setup.sh tests
 build build all -DCMAKE_BUILD_TYPE=Release
 run_tests build || die "tests failed"
 

@@ -61,7 +61,7 @@ static void test_as_it_comes(void)
 }
 
 /* All orders of time, level, latitude and longitude, with a dimension of length 1 among them, each
- * with rows and levels either way. */
+ * with rows and levels either way, and as they are handed out. */
 static void test_every_order(void)
 {
     static const char letters[] = "tzyx";
@@ -73,12 +73,12 @@ static void test_every_order(void)
             continue;
         memmove(order + code % 5 + 1, order + code % 5, 4 - (size_t)(code % 5));
         order[code % 5] = '1';
-        for (int turned = 0; turned < 2; turned++) {
+        for (int kind = 0; kind < 3; kind++) {
             air_file f = era5();
-            if (turned) {
+            if (kind > 0) f.y.values = south;
+            if (kind == 1) {
                 f.z.values = hpa_up;
                 f.z.meant = pascals_up;
-                f.y.values = south;
                 f.x.values = both;
             }
             const char *path = test_scratch("order.nc");
@@ -125,18 +125,21 @@ static void test_pieces(void)
 
 static void check_longitudes(const double *lon, size_t n, const double *expected, size_t count)
 {
-    air_file f = era5();
-    f.x.values = lon;
-    f.x.n = n;
-    f.x.type = NC_DOUBLE;
-    const char *path = test_scratch("lon.nc");
-    air_make(path, &f, &AIR("u", "eastward_wind", "m s-1", "tzyx"));
-    gwf_atmosphere *a = open_one(path);
-    const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
-    CU_ASSERT_EQUAL_FATAL(h->nlon, count);
-    for (size_t j = 0; j < count; j++) CHECK_AT_MOST(fabs(h->lon[j] - expected[j]), 1e-4);
-    CHECK_AT_MOST(worst(a, GWF_U, 0), 2e-4);
-    gwf_atmosphere_close(&a);
+    for (int from_south = 0; from_south < 2; from_south++) {
+        air_file f = era5();
+        f.x.values = lon;
+        f.x.n = n;
+        f.x.type = NC_DOUBLE;
+        if (from_south) f.y.values = south;
+        const char *path = test_scratch("lon.nc");
+        air_make(path, &f, &AIR("u", "eastward_wind", "m s-1", "tzyx"));
+        gwf_atmosphere *a = open_one(path);
+        const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
+        CU_ASSERT_EQUAL_FATAL(h->nlon, count);
+        for (size_t j = 0; j < count; j++) CHECK_AT_MOST(fabs(h->lon[j] - expected[j]), 1e-4);
+        CHECK_AT_MOST(worst(a, GWF_U, 0), 2e-4);
+        gwf_atmosphere_close(&a);
+    }
 }
 
 static void test_longitudes(void)
@@ -144,6 +147,7 @@ static void test_longitudes(void)
     static const double wrapped[] = {0, 60, 120, 180, 240, 300, 360};
     static const double both_wrapped[] = {-180, -120, -60, 0, 60, 120, 180};
     static const double west[] = {300, 240, 180, 120, 60, 0};
+    static const double west_from_0[] = {0, -60, -120, -180, -240, -300};
     static const double west_both[] = {120, 60, 0, -60, -120, -180};
     static const double west_wrapped[] = {180, 120, 60, 0, -60, -120, -180};
     static const double rotated[] = {120, 180, 240, 300, 360, 420};
@@ -161,6 +165,7 @@ static void test_longitudes(void)
     check_longitudes(wrapped, COUNT(wrapped), east, NX);
     check_longitudes(both_wrapped, COUNT(both_wrapped), east, NX);
     check_longitudes(west, COUNT(west), east, NX);
+    check_longitudes(west_from_0, COUNT(west_from_0), east, NX);
     check_longitudes(west_both, COUNT(west_both), east, NX);
     check_longitudes(west_wrapped, COUNT(west_wrapped), east, NX);
     check_longitudes(rotated, COUNT(rotated), east, NX);
@@ -276,6 +281,33 @@ static void test_packed(void)
     gwf_atmosphere_close(&a);
 }
 
+/* Latitudes as packed numbers. */
+static void test_packed_coordinates(void)
+{
+    air_file f = era5();
+    f.y.name = "none";
+    f.y.values = NULL;
+    f.y.meant = south;
+    const char *path = test_scratch("coordinates.nc");
+    const int file = air_create(path, &f);
+    const double scale = 0.5, offset = 10;
+    const short stored[NY] = {-180, -100, -20, 60, 140}; /* -80 .. 80 */
+    int dim, id;
+    f.y.values = south;
+    air_must(nc_inq_dimid(file, "none", &dim));
+    air_must(nc_def_var(file, "none", NC_SHORT, 1, &dim, &id));
+    air_text(file, id, "standard_name", "latitude");
+    air_must(nc_put_att_double(file, id, "scale_factor", NC_DOUBLE, 1, &scale));
+    air_must(nc_put_att_double(file, id, "add_offset", NC_DOUBLE, 1, &offset));
+    air_must(nc_put_var_short(file, id, stored));
+    air_add(file, &f, &AIR("u", "eastward_wind", "m s-1", "tzyx"));
+    air_must(nc_close(file));
+    gwf_atmosphere *a = open_one(path);
+    check_axes(gwf_atmosphere_header_of(a));
+    CHECK_AT_MOST(worst(a, GWF_U, 0), 2e-4);
+    gwf_atmosphere_close(&a);
+}
+
 /* --- names ---------------------------------------------------------------------------------- */
 
 typedef struct naming {
@@ -361,8 +393,7 @@ static void test_ids(void)
     gwf_atmosphere_close(&a);
 }
 
-/* What has no levels, or levels it should not have, is not what its name says; a mapping decides
- * between two. */
+/* What has no levels, or levels it should not have, is not what its name says. */
 static void test_choices(void)
 {
     air_file f = era5();
@@ -379,9 +410,38 @@ static void test_choices(void)
     CU_ASSERT_STRING_EQUAL(gwf_atmosphere_header_of(a)->fields[GWF_U].name, "u");
     CHECK_AT_MOST(worst(a, GWF_ZS, 5), 2e-4);
     gwf_atmosphere_close(&a);
+    f.z.n = 1; /* geopotential at one pressure is not that of the surface */
+    air_make(path, &f, &AIR("z", "geopotential", "m2 s-2", "tzyx"));
+    const int more = air_create(test_scratch("near.nc"), &f);
+    air_add(more, &f, &AIR("z", "geopotential", "m2 s-2", "tzyx"));
+    f.z = (air_axis){"height", "m", 1, (const double[]){2}, (const double[]){0}, 0, NULL};
+    int dim, id;
+    air_must(nc_def_dim(more, "height", 1, &dim));
+    air_must(nc_def_var(more, "height", NC_DOUBLE, 1, &dim, &id));
+    air_text(more, id, "units", "m");
+    air_text(more, id, "axis", "Z");
+    air_add(more, &f, &AIR("tas", "air_temperature", "K", "tzyx"));
+    air_add(more, &f, &AIR("ps", "surface_air_pressure", "Pa", "tzyx"));
+    air_must(nc_close(more));
+    a = open_one(test_scratch("near.nc"));
+    CU_ASSERT_FALSE(gwf_atmosphere_header_of(a)->fields[GWF_ZS].found);
+    CU_ASSERT_FALSE(gwf_atmosphere_header_of(a)->fields[GWF_T].found);
+    CHECK_AT_MOST(worst(a, GWF_SP, 0), 2e-4);
+    gwf_atmosphere_close(&a);
+}
+
+static void test_mapped(void)
+{
+    const air_file f = era5();
+    const char *path = test_scratch("mapped.nc");
+    const int file = air_create(path, &f);
+    air_add(file, &f, &AIR("u", "eastward_wind", "m s-1", "tzyx"));
+    air_add(file, &f, &AIR("zsurf", NULL, "m", "yx", .shift = 6));
+    air_add(file, &f, &AIR("anomaly", "eastward_wind", "m s-1", "tzyx", .shift = 7));
+    air_must(nc_close(file));
     gwf_error err = {0};
     const char *const mapping[] = {"u=anomaly", "zs=zsurf", "v=u"};
-    a = open_with(&path, 1, mapping, 3, &err);
+    gwf_atmosphere *a = open_with(&path, 1, mapping, 3, &err);
     CHECK_AT_MOST(worst(a, GWF_U, 7), 2e-4);
     CHECK_AT_MOST(worst(a, GWF_V, 0), 2e-4);
     CHECK_AT_MOST(worst(a, GWF_ZS, 6), 2e-4);
@@ -464,6 +524,66 @@ static void test_scalar_time(void)
         CHECK_AT_MOST(worst(a, GWF_U, 0), 2e-4);
         gwf_atmosphere_close(&a);
     }
+}
+
+/* As cfgrib writes forecasts: time is that of the analysis, valid_time that of the values. */
+static void test_forecasts(void)
+{
+    static const double reference[1] = {920946}, steps[NT] = {6, 12, 18};
+    for (int kind = 0; kind < 2; kind++) {
+        air_file f = era5();
+        const char *path = test_scratch("forecast.nc");
+        int dim, id;
+        if (kind == 0)
+            f.t = (air_axis){"step", "hours", NT, steps, unix_hours, 0, "forecast_period"};
+        else
+            f.t = (air_axis){"time", "hours since 1950-01-01", NT, steps, unix_hours,
+                             0,      "forecast_reference_time"};
+        const int file = air_create(path, &f);
+        if (kind == 0) { /* with one analysis as a dimension of its own */
+            f.z = (air_axis){"time", "hours since 1900-01-01", 1, reference, NULL,
+                             0,      "forecast_reference_time"};
+            air_put_axis(file, &f.z, NULL);
+        }
+        air_must(nc_inq_dimid(file, f.t.name, &dim));
+        air_must(nc_def_var(file, "valid_time", NC_DOUBLE, 1, &dim, &id));
+        air_text(file, id, "units", "hours since 1900-01-01");
+        air_must(nc_put_var_double(file, id, hours));
+        f.z.meant = pascals;
+        air_add(file, &f,
+                &AIR("sp", "surface_air_pressure", "Pa", kind ? "tyx" : "ztyx",
+                     .shift = kind ? 0 : -1));
+        air_must(nc_close(file));
+        gwf_atmosphere *a = open_one(path);
+        CU_ASSERT_EQUAL_FATAL(gwf_atmosphere_header_of(a)->steps, NT);
+        CU_ASSERT_EQUAL(gwf_atmosphere_header_of(a)->time[2], 920964);
+        CHECK_AT_MOST(worst(a, GWF_SP, 0), 2e-4);
+        gwf_atmosphere_close(&a);
+    }
+}
+
+/* Orography from files of other times, twice; it does not say how time counts. */
+static void test_steady(void)
+{
+    static const double then[1] = {0};
+    const char *const paths[3] = {test_scratch("s1.nc"), test_scratch("s2.nc"),
+                                  test_scratch("s3.nc")};
+    air_file f = era5();
+    f.t = (air_axis){"time", "fortnights since the flood", 1, then, then, 0, NULL};
+    air_make(paths[0], &f, &AIR("z", "geopotential", "m2 s-2", "tyx"));
+    f.t.units = "days since 1980-01-01";
+    air_make(paths[1], &f, &AIR("z", "geopotential", "m2 s-2", "tyx", .shift = 100));
+    f = era5();
+    air_make(paths[2], &f, &AIR("u", "eastward_wind", "m s-1", "tzyx"));
+    gwf_error err = {0};
+    gwf_atmosphere *a = open_with(paths, 3, NULL, 0, &err);
+    const gwf_atmosphere_header *h = gwf_atmosphere_header_of(a);
+    CU_ASSERT_STRING_EQUAL(h->time_units, "hours since 1900-01-01 00:00:00.0");
+    CU_ASSERT_EQUAL(h->steps, NT);
+    CU_ASSERT_EQUAL(h->fields[GWF_ZS].files, 1);
+    CHECK_AT_MOST(worst(a, GWF_ZS, 0), 2e-4);
+    CHECK_AT_MOST(worst(a, GWF_U, 0), 2e-4);
+    gwf_atmosphere_close(&a);
 }
 
 /* Without any time there is one step. */
@@ -631,9 +751,13 @@ int main(void)
         {"names", test_names},
         {"parameter ids", test_ids},
         {"which of several", test_choices},
+        {"which by mapping", test_mapped},
+        {"packed coordinates", test_packed_coordinates},
         {"files that follow one another", test_joined_files},
         {"a time that is no dimension", test_scalar_time},
+        {"forecasts", test_forecasts},
         {"no time at all", test_no_time},
+        {"orography of another time", test_steady},
         {"what is not asked for", test_wanted},
         {"few files are open", test_few_open},
         {"a reanalysis of ECMWF", test_reanalysis},

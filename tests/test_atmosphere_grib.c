@@ -28,7 +28,7 @@ static void refuse(const char *path, gwf_status status, const char *words)
 /* What a message is about; 0 and NULL: as in the sample. */
 typedef struct message {
     const char *sample, *name, *level_type;
-    long level, date, hour, step;
+    long level, date, hour, minute, step;
     double pascal; /* that the values are for */
     double shift;
     bool south_first, westward, columns, missing_corner;
@@ -85,7 +85,8 @@ static void set_grid(codes_handle *h, const message *m)
 /* Hours since 1970 of the values; dates of January 2005 (2005-01-23 is hour 307344). */
 static double hour_of(const message *m)
 {
-    return 307344 + (double)(m->date - 20050123) * 24 + (double)(m->hour + m->step);
+    return 307344 + (double)(m->date - 20050123) * 24 + (double)(m->hour + m->step) +
+           (double)m->minute / 60;
 }
 
 static void set_values(codes_handle *h, const message *m)
@@ -124,7 +125,7 @@ static void put(FILE *file, const message *m)
     set_text(h, "shortName", m->name);
     set(h, "level", m->level);
     set(h, "dataDate", m->date);
-    set(h, "dataTime", m->hour * 100);
+    set(h, "dataTime", m->hour * 100 + m->minute);
     set(h, "step", m->step);
     set_grid(h, m);
     set_values(h, m);
@@ -166,6 +167,7 @@ static void test_pressure_levels(void)
                     m.level = levels[k];
                     m.pascal = 100 * (double)levels[k];
                     m.hour = times[t];
+                    m.minute = 30;
                     m.shift = v;
                     m.south_first = v; /* on the same grid after all */
                     m.westward = v;
@@ -184,8 +186,8 @@ static void test_pressure_levels(void)
         CU_ASSERT_EQUAL(h->level_kind, GWF_LEVELS_PRESSURE);
         CU_ASSERT_EQUAL(h->a[0], 1000);
         CU_ASSERT_EQUAL(h->a[2], 85000);
-        CU_ASSERT_EQUAL(h->seconds[1], 307356 * 3600);
-        CU_ASSERT_EQUAL(h->time[0], 920952); /* hours since 1900 */
+        CU_ASSERT_EQUAL(h->seconds[1], 307356 * 3600 + 1800);
+        CU_ASSERT_EQUAL(h->time[0], 920952.5); /* hours since 1900 */
         CU_ASSERT_STRING_EQUAL(h->fields[GWF_U].units, "m s**-1");
         CU_ASSERT_EQUAL(h->nlat, NJ);
         CU_ASSERT_EQUAL(h->nlon, NI);
@@ -219,18 +221,21 @@ static void test_scanning(void)
 /* As ERA5's model levels: pv of half levels, lnsp and z on level 1, forecasts by their step. */
 static void test_hybrid_levels(void)
 {
-    static const double pv[8] = {0, 2000, 20000, 0, 0, 0, 0.25, 1}; /* 3 levels: 4 a, 4 b */
+    /* 3 levels: 4 a, 4 b; and counted from below */
+    static const double pvs[2][8] = {{0, 2000, 20000, 0, 0, 0, 0.25, 1},
+                                     {0, 20000, 2000, 0, 1, 0.25, 0, 0}};
     static const double a[3] = {1000, 11000, 10000}, b[3] = {0, 0.125, 0.625};
-    for (int edition = 0; edition < 2; edition++) {
+    for (int kind = 0; kind < 4; kind++) {
+        const int edition = kind / 2, from_below = kind % 2;
         const char *path = test_scratch("ml.grib");
         FILE *file = begin(path);
         for (int k = 0; k < 5; k++) {
             message m = wind(samples[edition]);
             m.level_type = "hybrid";
-            m.pv = pv;
+            m.pv = pvs[from_below];
             m.n_pv = 8;
             m.step = 6;
-            m.level = k < 3 ? k + 1 : 1;
+            m.level = k >= 3 ? 1 : from_below ? 3 - k : k + 1;
             m.pascal = k < 3 ? a[k] + 1e5 * b[k] : 0;
             if (k >= 3) m.name = k == 3 ? "lnsp" : "z";
             if (k == 4) m.shift = -(hour_of(&m) - 1000 * floor(hour_of(&m) / 1000));
@@ -275,10 +280,16 @@ static void test_missing(void)
 static void test_gaussian(void)
 {
     static const char *const names[2] = {"regular_gg_pl_grib1", "regular_gg_pl_grib2"};
-    for (int edition = 0; edition < 2; edition++) {
-        codes_handle *h = codes_handle_new_from_samples(NULL, names[edition]);
+    for (int kind = 0; kind < 4; kind++) {
+        const bool south_first = kind % 2;
+        codes_handle *h = codes_handle_new_from_samples(NULL, names[kind / 2]);
         CU_ASSERT_PTR_NOT_NULL_FATAL(h);
         size_t n = 0;
+        if (south_first) {
+            set(h, "jScansPositively", 1);
+            must(codes_set_double(h, "latitudeOfFirstGridPointInDegrees", -87.864), "lat");
+            must(codes_set_double(h, "latitudeOfLastGridPointInDegrees", 87.864), "lat");
+        }
         set_text(h, "shortName", "u");
         must(codes_get_size(h, "values", &n), "values");
         double *values = calloc(n, sizeof *values);
@@ -304,7 +315,51 @@ static void test_gaussian(void)
         CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, 1, map, &err), err);
         for (size_t i = 0; i < 64; i++)
             for (size_t j = 0; j < 128; j++)
-                wrong += !(fabs(map[(63 - i) * 128 + j] - values[i * 128 + j]) <= 0.02);
+                wrong += !(fabs(map[(south_first ? i : 63 - i) * 128 + j] - values[i * 128 + j]) <=
+                           0.02);
+        CU_ASSERT_EQUAL(wrong, 0);
+        free(map);
+        free(values);
+        gwf_atmosphere_close(&a);
+    }
+}
+
+/* Messages of more than 16 MiB, for which GRIB 1 has a trick of ECMWF's. */
+static void test_large(void)
+{
+    enum { COLUMNS = 2400, ROWS = 2401 };
+    for (int edition = 0; edition < 2; edition++) {
+        codes_handle *h = codes_handle_new_from_samples(NULL, samples[edition]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+        double *values = malloc(sizeof *values * COLUMNS * ROWS);
+        for (size_t i = 0; i < COLUMNS * ROWS; i++) values[i] = (double)(i % 100003);
+        set_text(h, "shortName", "u");
+        set(h, "Ni", COLUMNS);
+        set(h, "Nj", ROWS);
+        must(codes_set_double(h, "latitudeOfFirstGridPointInDegrees", 90), "lat");
+        must(codes_set_double(h, "latitudeOfLastGridPointInDegrees", -90), "lat");
+        must(codes_set_double(h, "longitudeOfFirstGridPointInDegrees", 0), "lon");
+        must(codes_set_double(h, "longitudeOfLastGridPointInDegrees", 359.85), "lon");
+        must(codes_set_double(h, "iDirectionIncrementInDegrees", 0.15), "step");
+        must(codes_set_double(h, "jDirectionIncrementInDegrees", 0.075), "step");
+        set(h, "bitsPerValue", 24);
+        must(codes_set_double_array(h, "values", values, COLUMNS * ROWS), "values");
+        const char *path = test_scratch("large.grib");
+        FILE *file = begin(path);
+        write_message(file, h);
+        set_text(h, "shortName", "v"); /* one behind it is found */
+        write_message(file, h);
+        CU_ASSERT_TRUE(ftell(file) > 2 * 0x1000000);
+        fclose(file);
+        codes_handle_delete(h);
+        gwf_atmosphere *a = open_one(path);
+        float *map = malloc(sizeof *map * COLUMNS * ROWS);
+        gwf_error err = {0};
+        size_t wrong = 0;
+        CHECK_OK(gwf_atmosphere_read(a, GWF_V, 0, 0, 1, map, &err), err);
+        for (size_t i = 0; i < COLUMNS * ROWS; i++)
+            wrong +=
+                !(fabs(map[(ROWS - 1 - i / COLUMNS) * COLUMNS + i % COLUMNS] - values[i]) <= 0.02);
         CU_ASSERT_EQUAL(wrong, 0);
         free(map);
         free(values);
@@ -522,6 +577,12 @@ static void test_cut_short(void)
             if (n != size / 2) refuse(path, GWF_ERR_FORMAT, "cut.grib: message at byte");
         }
         put_two(&m, &other, path);
+        file = fopen(path, "r+");
+        fseek(file, -1, SEEK_END);
+        fputc('8', file);
+        fclose(file);
+        refuse(path, GWF_ERR_FORMAT, "has no end");
+        put_two(&m, &other, path);
         file = fopen(path, "a");
         fputs("more", file);
         fclose(file);
@@ -577,6 +638,7 @@ static const test_case tests[] = {
     {"hybrid levels", test_hybrid_levels},
     {"missing values", test_missing},
     {"Gaussian latitudes", test_gaussian},
+    {"large messages", test_large},
     {"GRIB and NetCDF", test_mixed_formats},
     {"other grids", test_other_grids},
     {"messages that do not fit", test_what_does_not_fit},

@@ -190,6 +190,19 @@ static void put_unrelated(int file)
     air_vector(file, "hybm", "nhym", 3, a, "1");
 }
 
+/* cdo invertlev: numbers and coefficients are both turned round. */
+static void put_turned(int file)
+{
+    double a[10], b[10];
+    const int at[NZ] = {2, 4, 5, 9};
+    for (int k = 0; k < 10; k++) a[k] = 0;
+    for (int k = 0; k < 10; k++) b[k] = 1 - 0.09 * k;
+    for (int k = 0; k < NZ; k++) a[10 - at[k]] = ap[k];
+    for (int k = 0; k < NZ; k++) b[10 - at[k]] = hyb[k];
+    air_vector(file, "hyam", "nhym", 10, a, "Pa");
+    air_vector(file, "hybm", "nhym", 10, b, "1");
+}
+
 static void put_as_many(int file)
 {
     air_vector(file, "hyam", "nhym", NZ, ap, "Pa");
@@ -204,6 +217,7 @@ static void test_beside(void)
     check(make(&z, NULL, put_more_than_levels), GWF_LEVELS_HYBRID, ap, hyb);
     const air_axis z_up = {"lev", "level", NZ, up, nominal_up, 0, NULL};
     check(make(&z_up, NULL, put_more_than_levels), GWF_LEVELS_HYBRID, ap, hyb);
+    check(make(&z_up, NULL, put_turned), GWF_LEVELS_HYBRID, ap, hyb);
     const air_axis c = {"lev", "level", NZ, counted, nominal, 0, NULL};
     check(make(&c, NULL, put_hyai), GWF_LEVELS_HYBRID, ap, hyb);
     /* FMS: pfull is a rough pressure */

@@ -101,11 +101,24 @@ static void test_being_written(void)
     gwf_atmosphere_close(&a);
 }
 
-static void grow(const char *path)
+/* Each of what a file is known by: its length, its time, its identity. */
+typedef enum change { LONGER, TOUCHED, REPLACED, CHANGES } change;
+
+static void do_change(const char *path, change what)
 {
-    FILE *file = fopen(path, "a");
-    fputc(0, file);
-    fclose(file);
+    struct stat info;
+    CU_ASSERT_EQUAL(stat(path, &info), 0);
+    struct timespec times[2] = {info.st_atim, info.st_mtim};
+    if (what == LONGER) CU_ASSERT_EQUAL(truncate(path, info.st_size + 1), 0);
+    if (what == REPLACED) {
+        const air_file f = era5();
+        const char *other = test_scratch("other.nc");
+        air_make(other, &f, &u_wind);
+        CU_ASSERT_EQUAL(truncate(other, info.st_size), 0);
+        CU_ASSERT_EQUAL(rename(other, path), 0);
+    }
+    if (what == TOUCHED) times[1].tv_nsec = (times[1].tv_nsec + 1000) % 1000000000;
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void test_changed_meanwhile(void)
@@ -114,11 +127,11 @@ static void test_changed_meanwhile(void)
     const char *path = test_scratch("changed.nc");
     float values[NZ * NY * NX];
     gwf_error err = {0};
-    for (int after_reading = 0; after_reading < 2; after_reading++) {
+    for (int i = 0; i < 2 * CHANGES; i++) {
         air_make(path, &f, &u_wind);
         gwf_atmosphere *a = open_one(path);
-        if (after_reading) CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, NZ, values, &err), err);
-        grow(path);
+        if (i % 2) CHECK_OK(gwf_atmosphere_read(a, GWF_U, 0, 0, NZ, values, &err), err);
+        do_change(path, (change)(i / 2));
         CHECK_FAILS(gwf_atmosphere_read(a, GWF_U, 1, 0, NZ, values, &err), GWF_ERR_DATA, err,
                     "changed.nc: changed since it was opened");
         gwf_atmosphere_close(&a);
@@ -215,6 +228,16 @@ static void test_axes(void)
     refuse_one(&f, &u_wind, GWF_ERR_DATA, "variable latitude: value 2 is missing or not finite");
     f.y.values = endless;
     refuse_one(&f, &u_wind, GWF_ERR_DATA, "variable latitude: value 1 is missing or not finite");
+    f.y.values = (const double[NY]){-80, -40, 0, 40, 88};
+    const char *path = test_scratch("fill.nc");
+    const int file = air_create(path, &f);
+    const double fill = 88;
+    int id;
+    air_add(file, &f, &u_wind);
+    air_must(nc_inq_varid(file, "latitude", &id));
+    air_must(nc_put_att_double(file, id, "missing_value", NC_DOUBLE, 1, &fill));
+    air_must(nc_close(file));
+    refuse(path, GWF_ERR_DATA, "variable latitude: value 4 is missing or not finite");
     f = era5();
     f.y.units = "radian";
     refuse_one(&f, &u_wind, GWF_ERR_FORMAT, "variable latitude: units 'radian', expected degrees");

@@ -1,5 +1,6 @@
 #include "io/flux_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <netcdf.h>
@@ -50,8 +51,11 @@ static gwf_status write_step(gwf_flux_file *file, size_t step, bool with_predict
     static float uw[FIELD], vw[FIELD], prediction[2 * FIELD];
     for (size_t i = 0; i < FIELD; i++) uw[i] = value(step, i, 1), vw[i] = value(step, i, -1);
     for (size_t i = 0; i < 2 * FIELD; i++) prediction[i] = value(step, i, 10);
-    return gwf_flux_file_write(file, step, 100.0 + (double)step, uw, vw,
-                               with_prediction ? prediction : NULL, err);
+    const gwf_flux_step s = {.time = 100.0 + (double)step,
+                             .uw = uw,
+                             .vw = vw,
+                             .prediction = with_prediction ? prediction : NULL};
+    return gwf_flux_file_write(file, step, &s, err);
 }
 
 static gwf_flux_file *created(const char *path, const gwf_flux_layout *l)
@@ -425,6 +429,67 @@ static void steps_counted(void)
     CHECK_OK(gwf_flux_file_finish(&file, &err), err);
 }
 
+/* In place of the system's: the disk fails at one of the calls. */
+static int sync_calls, sync_fails_at, sync_error;
+
+int fdatasync(int descriptor)
+{
+    (void)descriptor;
+    if (++sync_calls != sync_fails_at) return 0;
+    errno = sync_error;
+    return -1;
+}
+
+static gwf_status write_and_commit(gwf_flux_file *file, size_t step, gwf_error *err)
+{
+    GWF_TRY(write_step(file, step, false, err));
+    return gwf_flux_file_commit(file, err);
+}
+
+/* A time is written after its data are on the disk, and counts when it is there too. */
+static void failing_disk(void)
+{
+    gwf_error err = {0};
+    gwf_flux_layout l = layout(3);
+    const char *path = test_scratch("failing.nc");
+    l.overwrite = true;
+    for (int call = 1; call <= 2; call++) {
+        gwf_flux_file *file = created(path, &l);
+        sync_calls = 0;
+        CHECK_OK(write_and_commit(file, 1, &err), err);
+        CU_ASSERT_EQUAL(sync_calls, 2);
+        sync_fails_at = sync_calls + call;
+        sync_error = call == 1 ? EIO : ENOSPC;
+        CHECK_FAILS(write_and_commit(file, 0, &err), call == 1 ? GWF_ERR_IO : GWF_ERR_DISK, err,
+                    call == 1 ? "writing failed (Input/output error)"
+                              : "(No space left on device)");
+        CHECK_FAILS(write_and_commit(file, 2, &err), GWF_ERR_ARGUMENT, err, "cannot be written");
+        CU_ASSERT_EQUAL(gwf_flux_file_abandon(&file), 1);
+        sync_fails_at = 0;
+        int id, time_id;
+        double time = 0;
+        const size_t first = 0;
+        CU_ASSERT_EQUAL_FATAL(nc_open(part_of(path), NC_NOWRITE, &id), NC_NOERR);
+        nc_inq_varid(id, "time", &time_id);
+        CU_ASSERT_EQUAL(nc_get_var1_double(id, time_id, &first, &time), NC_NOERR);
+        CU_ASSERT_EQUAL(time, call == 1 ? NC_FILL_INT : 100.0);
+        nc_close(id);
+    }
+}
+
+/* What waits for its second is finished by finish() and abandon(). */
+static void many_small_steps(void)
+{
+    gwf_error err = {0};
+    const gwf_flux_layout l = layout(600);
+    gwf_flux_file *file = created(test_scratch("small.nc"), &l);
+    sync_calls = 0;
+    for (size_t s = 0; s < 600; s++) CHECK_OK(write_step(file, (7 * s) % 600, false, &err), err);
+    CU_ASSERT_TRUE(sync_calls < 600);
+    CHECK_OK(gwf_flux_file_finish(&file, &err), err);
+    check_steps(test_scratch("small.nc"), 600);
+}
+
 /* A run that is killed keeps what it has written. */
 static void killed(void)
 {
@@ -560,6 +625,8 @@ int main(void)
         {"unwritable", unwritable},
         {"appeared meanwhile", appeared_meanwhile},
         {"steps counted", steps_counted},
+        {"a disk that fails", failing_disk},
+        {"many small steps", many_small_steps},
         {"killed", killed},
         {"too large", too_large},
         {"room", room},

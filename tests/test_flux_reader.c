@@ -17,6 +17,7 @@ typedef struct variant {
     const char *time_units; /* NULL: without */
     const char *time_name;  /* long_name, NULL: without */
     const char *units;      /* of uw, NULL: without */
+    const char *lev_units;  /* NULL: without */
     double south;           /* first latitude */
     double top;             /* first pressure */
     float bad;              /* value of the last point of all */
@@ -44,6 +45,7 @@ static gwf_status define(gwf_nc *nc, const variant *v, gwf_error *err)
     GWF_TRY(gwf_nc_define_variable(nc, "lon", GWF_NC_DOUBLE, "lon", 0, err));
     GWF_TRY(gwf_nc_define_variable(nc, "uw", GWF_NC_FLOAT, dims, 1, err));
     if (v->units) GWF_TRY(gwf_nc_put_text(nc, "uw", "units", v->units, err));
+    if (v->lev_units) GWF_TRY(gwf_nc_put_text(nc, "lev", "units", v->lev_units, err));
     if (v->time_units) GWF_TRY(gwf_nc_put_text(nc, "time", "units", v->time_units, err));
     if (v->time_name) GWF_TRY(gwf_nc_put_text(nc, "time", "long_name", v->time_name, err));
     return GWF_OK;
@@ -153,6 +155,9 @@ static void refuses_other_files(void)
     v.south = 0;
     check_refused(&v, GWF_ERR_FORMAT, "variable lat: expected degrees");
     v = good;
+    v.lev_units = "Pa";
+    check_refused(&v, GWF_ERR_FORMAT, "variable lev: units Pa, expected hPa");
+    v = good;
     v.top = -1;
     check_refused(&v, GWF_ERR_FORMAT, "variable lev: expected pressures");
     v = good;
@@ -175,7 +180,7 @@ static void refuses_other_questions(void)
     gwf_error err = {0};
     const char *path = make("asked.nc", &good);
     CHECK_FAILS(gwf_flux_map_read(path, "vw", 10, 0, &map, &err), GWF_ERR_FORMAT, err,
-                "there is no flux named vw (time, lev, lat, lon); it has uw");
+                "there is no flux named vw (time, lev or plev, lat, lon); it has uw");
     CHECK_FAILS(gwf_flux_map_read(path, "lev", 10, 0, &map, &err), GWF_ERR_FORMAT, err,
                 "there is no flux named lev");
     CHECK_FAILS(gwf_flux_map_read(path, "uw", 10, 2, &map, &err), GWF_ERR_ARGUMENT, err,

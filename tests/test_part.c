@@ -85,6 +85,42 @@ static void test_appeared_meanwhile(void)
     gwf_part_free(&p);
 }
 
+/* PATH.part too is only ever there as a whole. */
+static void test_draft(void)
+{
+    gwf_part p;
+    gwf_error err = {0};
+    int descriptor = -1;
+    const char *path = test_scratch("drafted");
+    CHECK_OK(gwf_part_open(path, false, &p, &err), err);
+    put(p.draft, "left by a killed run");
+    CHECK_OK(gwf_part_create_draft(&p, &err), err);
+    CU_ASSERT_TRUE(holds(p.draft, ""));
+    CU_ASSERT_FALSE(there(p.part));
+    put(p.draft, "structure");
+    CHECK_OK(gwf_part_publish_draft(&p, &err), err);
+    CU_ASSERT_TRUE(holds(p.part, "structure"));
+    CU_ASSERT_FALSE(there(p.draft));
+    CHECK_OK(gwf_part_create_draft(&p, &err), err);
+    CHECK_FAILS(gwf_part_publish_draft(&p, &err), GWF_ERR_EXISTS, err, "has appeared meanwhile");
+    CU_ASSERT_TRUE(holds(p.part, "structure"));
+    CU_ASSERT_FALSE(there(p.draft));
+    CHECK_OK(gwf_part_descriptor(&p, &descriptor, &err), err);
+    CHECK_OK(gwf_part_lock(&p, descriptor, true, &err), err);
+    int second = -1;
+    CHECK_OK(gwf_part_descriptor(&p, &second, &err), err);
+    CHECK_FAILS(gwf_part_lock(&p, second, false, &err), GWF_ERR_IO, err, "another process");
+    close(descriptor);
+    CHECK_OK(gwf_part_lock(&p, second, false, &err), err);
+    close(second);
+    p.overwrite = true;
+    CHECK_OK(gwf_part_create_draft(&p, &err), err);
+    put(p.draft, "new");
+    CHECK_OK(gwf_part_publish_draft(&p, &err), err);
+    CU_ASSERT_TRUE(holds(p.part, "new"));
+    gwf_part_free(&p);
+}
+
 static void test_refusals(void)
 {
     gwf_part p;
@@ -115,6 +151,9 @@ static void test_replaces(void)
     const char *input = test_scratch("out.part");
     put(input, "1");
     CU_ASSERT_TRUE(gwf_part_replaces(test_scratch("out"), input));
+    const char *draft = test_scratch("o.part.new");
+    put(draft, "1");
+    CU_ASSERT_TRUE(gwf_part_replaces(test_scratch("o"), draft));
 }
 
 int main(void)
@@ -123,6 +162,7 @@ int main(void)
         {"the name comes last", test_name_comes_last},
         {"existing files stay unless told", test_existing_files},
         {"a file that appears meanwhile stays", test_appeared_meanwhile},
+        {"a draft becomes the .part", test_draft},
         {"what cannot be written is refused", test_refusals},
         {"what writing would take away", test_replaces},
     };

@@ -180,6 +180,28 @@ static void nothing_to_do(void)
     CU_ASSERT_EQUAL(x, 5);
 }
 
+/* What is written is found again, and no other recipe; cut short it stays within its room. */
+static void words_found_again(void)
+{
+    const char *const recipes[] = {"era5-released", "wxcbench", "cam-l93"};
+    for (size_t r = 0; r < sizeof recipes / sizeof *recipes; r++) {
+        char text[1024], few[20];
+        const gwf_recipe *recipe = gwf_recipe_find(recipes[r]);
+        gwf_recipe_words(recipe, text, sizeof text);
+        CU_ASSERT_PTR_EQUAL(gwf_recipe_in_text(text), recipe);
+        CU_ASSERT_TRUE(strlen(text) < 1000);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "theta in K: (x - 0) / 1000; "));
+        memset(few, 'x', sizeof few);
+        gwf_recipe_words(recipe, few, 19);
+        CU_ASSERT_STRING_EQUAL(few, "normalised: lat in");
+        CU_ASSERT_EQUAL(few[19], 'x');
+    }
+    char text[1024];
+    gwf_recipe_words(era5(), text, sizeof text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "; u in m s-1: (x - 6.395471175756457"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "; vw in Pa: cbrt((x + 0.000298295424218"));
+}
+
 int main(void)
 {
     const test_case cases[] = {
@@ -190,6 +212,7 @@ int main(void)
         {"physical values", physical_values},
         {"round trips", round_trips},
         {"cube root keeps the sign", negative_cube_root},
+        {"words found again", words_found_again},
         {"NaN stays NaN", nan_stays_nan},
         {"zero values", nothing_to_do},
     };

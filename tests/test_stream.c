@@ -185,6 +185,7 @@ static gwf_status run(job *j, gwf_error *err)
                       .output = &j->out,
                       .queue = queue,
                       .pending = j->pending,
+                      .steps = j->steps,
                       .first = j->first,
                       .model = &j->engine->model,
                       .put = put,

@@ -3,11 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/clock.h"
 #include "core/size.h"
 
-enum { LINE = 64, TRIALS = 3 };
+enum { LINE = 64, PAGE = 2 << 20, TRIALS = 3 };
 
 const char *gwf_dnnl_reason(dnnl_status_t status)
 {
@@ -27,10 +28,13 @@ const char *gwf_dnnl_reason(dnnl_status_t status)
 
 void *gwf_aligned(size_t bytes)
 {
+    void *memory = NULL;
     const size_t rounded = gwf_size_round_up(bytes ? bytes : 1, LINE);
-    void *memory = aligned_alloc(LINE, rounded);
-    if (memory) memset(memory, 0, rounded);
-    return memory;
+    if (posix_memalign(&memory, rounded < PAGE ? LINE : PAGE, rounded)) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (rounded >= PAGE) madvise(memory, rounded, MADV_HUGEPAGE); /* a wish, not more */
+#endif
+    return memset(memory, 0, rounded);
 }
 
 static void destroy_memory(dnnl_memory_t memory)
@@ -46,6 +50,7 @@ void gwf_conv_free(gwf_conv *conv)
     destroy_memory(conv->bias);
     destroy_memory(conv->dst);
     destroy_memory(conv->scratch);
+    free(conv->packed);
     *conv = (gwf_conv){0};
 }
 
@@ -130,6 +135,20 @@ done:
     return status;
 }
 
+/* Memory for the packed weights. Every map reads all of them, at the deep levels little else: in
+ * large pages that is up to a quarter faster. */
+static gwf_status hold_weights(gwf_conv *conv, gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    const dnnl_memory_desc_t *desc = NULL;
+    DNNL_TRY_DONE(dnnl_memory_get_memory_desc(conv->weights, &desc));
+    conv->packed = gwf_aligned(dnnl_memory_desc_get_size(desc));
+    if (!conv->packed) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for weights");
+    DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->weights, conv->packed));
+done:
+    return status;
+}
+
 static gwf_status copy_bias(const gwf_conv_shape *shape, dnnl_memory_t bias, gwf_error *err)
 {
     gwf_status status = GWF_OK;
@@ -152,7 +171,7 @@ static gwf_status build(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl_primit
         dnnl_memory_t *memory;
     } wanted[] = {
         {dnnl_query_src_md, 0, DNNL_MEMORY_NONE, &conv->src},
-        {dnnl_query_weights_md, 0, DNNL_MEMORY_ALLOCATE, &conv->weights},
+        {dnnl_query_weights_md, 0, DNNL_MEMORY_NONE, &conv->weights},
         {dnnl_query_weights_md, 1, DNNL_MEMORY_ALLOCATE, &conv->bias},
         {dnnl_query_dst_md, 0, DNNL_MEMORY_NONE, &conv->dst},
         {dnnl_query_scratchpad_md, 0, DNNL_MEMORY_NONE, &conv->scratch},
@@ -161,6 +180,7 @@ static gwf_status build(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl_primit
         DNNL_TRY_DONE(dnnl_memory_create(
             wanted[i].memory, dnnl_primitive_desc_query_md(desc, wanted[i].what, wanted[i].index),
             dnnl->engine, wanted[i].handle));
+    GWF_TRY_DONE(hold_weights(conv, err));
     GWF_TRY_DONE(pack_weights(dnnl, shape, conv->weights, err));
     GWF_TRY_DONE(copy_bias(shape, conv->bias, err));
     DNNL_TRY_DONE(dnnl_primitive_create(&conv->primitive, desc));

@@ -30,6 +30,7 @@ typedef struct gwf_conv_shape {
 typedef struct gwf_conv {
     dnnl_primitive_t primitive;
     dnnl_memory_t src, weights, bias, dst, scratch;
+    void *packed; /* the weights, owned */
     bool winograd;
 } gwf_conv;
 
@@ -43,7 +44,8 @@ gwf_status gwf_conv_run(gwf_dnnl *dnnl, gwf_conv *conv, const float *src, float 
 /* {0} is fine. */
 void gwf_conv_free(gwf_conv *conv);
 
-/* Zeroed memory on a cache line's border; free() it. NULL: none left. */
+/* Zeroed memory on a cache line's border, from 2 MiB on in large pages where the system has them;
+ * free() it. NULL: none left. */
 void *gwf_aligned(size_t bytes);
 
 /* Why a oneDNN call failed. */

@@ -5,12 +5,13 @@
 #include "cli/commands.h"
 #include "cli/world.h"
 #include "cli/config.h"
+#include "cli/scaling.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
 
 typedef struct arguments {
-    const char *model, *tiles;
-    int steps, lat, lon;
+    const char *model, *tiles, *json;
+    int steps, lat, lon, model_scaling;
     config file;
 } arguments;
 
@@ -22,6 +23,11 @@ static const gwf_option_row rows[] = {
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
     {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "auto", 0, 0, NULL,
      "how several ranks (mpirun) cut the map: auto or ROWSxCOLUMNS"},
+    {"model-scaling", 0, GWF_OPTION_FLAG, AT(model_scaling), "", 0, 0, NULL,
+     "predict tiles on 1 to 512 ranks and 1 to 32 GPUs from what one rank does here, or two "
+     "(mpirun)"},
+    {"json", 0, GWF_OPTION_TEXT, AT(json), "", 0, 0, NULL,
+     "file for what --model-scaling says, as JSON"},
     {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
      "YAML file with any of these options; those given here go first"},
 };
@@ -126,12 +132,16 @@ done:
 }
 
 /* The leader of the map times and prints, the other ranks compute their tiles. */
-static gwf_status time_and_print(const arguments *a, gwf_engine *engine, gwf_error *err)
+static gwf_status time_and_print(const arguments *a, const scaling *s, gwf_engine *engine,
+                                 gwf_error *err)
 {
     double *seconds = calloc((size_t)a->steps, sizeof *seconds);
     if (!seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
-    const gwf_status status = time_steps(engine, a->steps, seconds, err);
-    if (status == GWF_OK) {
+    gwf_status status = time_steps(engine, a->steps, seconds, err);
+    if (status == GWF_OK && a->model_scaling) {
+        median(seconds, a->steps); /* sorts */
+        status = scaling_print(s, engine, seconds[0], a->json, err);
+    } else if (status == GWF_OK) {
         print_layers(engine->plan);
         print_summary(engine, seconds, a->steps);
     }
@@ -140,7 +150,7 @@ static gwf_status time_and_print(const arguments *a, gwf_engine *engine, gwf_err
 }
 
 static gwf_status prepare(const arguments *a, const gwf_options *options, const world *w,
-                          gwf_engine *engine)
+                          scaling *s, gwf_engine *engine)
 {
     gwf_domain grid = {.comm = w->map};
     gwf_error *err = &engine->error;
@@ -149,21 +159,24 @@ static gwf_status prepare(const arguments *a, const gwf_options *options, const 
     grid.nlon = a->lon ? a->lon : engine->model.nlon;
     GWF_TRY(
         gwf_tiling_find(a->tiles, gwf_comm_size(w->map), grid.nlat, grid.nlon, &grid.tiling, err));
+    if (a->model_scaling) GWF_TRY(scaling_measure(s, options, a->steps, w, engine, err));
     return gwf_engine_plan(engine, options, &grid, &w->log);
 }
 
-static gwf_status bench(const arguments *a, gwf_options *options, world *w, gwf_engine *engine)
+static gwf_status bench(const arguments *a, const gwf_options *options, world *w, scaling *s,
+                        gwf_engine *engine)
 {
     gwf_error *err = &engine->error;
     gwf_status status;
-    GWF_TRY(world_begin(w, options, err));
+    if (a->json && a->json[0] && !a->model_scaling)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "option json: only with --model-scaling");
     GWF_TRY(world_group(w, 0, err));
-    GWF_TRY(prepare(a, options, w, engine));
+    GWF_TRY(prepare(a, options, w, s, engine));
     if (w->leaders) {
-        status = time_and_print(a, engine, err);
+        status = time_and_print(a, s, engine, err);
         gwf_engine_dismiss(engine, NULL);
     } else {
-        status = gwf_engine_serve(engine, err);
+        status = gwf_engine_serve(engine, NULL, err);
     }
     return world_agree(w, status, err);
 }
@@ -173,15 +186,18 @@ static int run(int argc, char **argv)
     arguments a = {0};
     gwf_error err = {0};
     world w = {0};
+    scaling s = {0};
     gwf_options *options = gwf_options_create();
     gwf_engine *engine = calloc(1, sizeof *engine);
     gwf_status status = GWF_ERR_MEMORY;
     if (options && engine) status = args_parse(&command_bench, argc, argv, &a, options, &err);
+    status = world_begin(&w, options, status, &err);
     if (status == GWF_OK) {
-        status = bench(&a, options, &w, engine);
+        status = bench(&a, options, &w, &s, engine);
         err = engine->error;
     }
     const int code = world_report(&w, status, &err);
+    scaling_free(&s);
     gwf_free(&engine);
     gwf_options_free(&options);
     world_end(&w);

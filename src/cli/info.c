@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "cli/commands.h"
+#include "io/atmosphere.h"
 #include "io/nc.h"
 #include "io/windset.h"
 #include "model/model.h"
@@ -16,7 +17,7 @@ typedef struct arguments {
 #define AT(member) offsetof(arguments, member)
 static const gwf_option_row rows[] = {
     {"FILE", 0, GWF_OPTION_TEXT, AT(file), "", 0, 0, NULL,
-     "model file, WINDSET-style file or an output of predict"},
+     "model file, reanalysis or WINDSET-style file, or an output of predict"},
     {"backends", 0, GWF_OPTION_FLAG, AT(backends), "", 0, 0, NULL,
      "what is built and usable on this machine"},
 };
@@ -124,12 +125,12 @@ static gwf_status show_windset(const char *path, gwf_error *err)
     return status;
 }
 
-static void show_fluxes(const gwf_nc *file)
+static void print_fluxes(const gwf_nc *file)
 {
     static const char *const attributes[] = {"title",          "source",           "gwflux_network",
                                              "gwflux_recipe",  "gwflux_flux_kind", "gwflux_backend",
                                              "gwflux_version", "history"};
-    static const char *const dims[] = {"time", "lev", "lat", "lon"};
+    static const char *const dims[] = {"time", "lev", "plev", "lat", "lon"};
     char text[512];
     size_t length = 0;
     printf("%s: fluxes predicted by gwflux\n", file->path);
@@ -140,18 +141,77 @@ static void show_fluxes(const gwf_nc *file)
             printf("%-17s %s\n", attributes[i], text);
 }
 
-static gwf_status show_file(const char *path, gwf_error *err)
+static void show_levels(const gwf_atmosphere_header *h)
+{
+    const double ps = 101325;
+    if (!h->nlev) return;
+    const size_t last = h->nlev - 1;
+    printf("levels   %zu %s, %.4g to %.4g hPa%s\n", h->nlev,
+           h->level_kind == GWF_LEVELS_HYBRID ? "hybrid levels" : "pressure levels",
+           (h->a[0] + h->b[0] * ps) / 100, (h->a[last] + h->b[last] * ps) / 100,
+           h->level_kind == GWF_LEVELS_HYBRID ? " at 1013.25 hPa" : "");
+}
+
+static void show_times(const gwf_atmosphere_header *h)
+{
+    char from[GWF_DATE_TEXT], to[GWF_DATE_TEXT];
+    if (!h->timed) return;
+    gwf_time_text(h->time_scale.calendar, h->seconds[0], from);
+    gwf_time_text(h->time_scale.calendar, h->seconds[h->steps - 1], to);
+    printf("time     %zu step%s, %s to %s, calendar %s\n", h->steps, h->steps == 1 ? "" : "s", from,
+           to, h->time_calendar);
+}
+
+static gwf_status show_atmosphere(const char *path, gwf_error *err)
+{
+    gwf_atmosphere *file = NULL;
+    const gwf_atmosphere_config config = {.paths = &path, .n_paths = 1, .log = &stderr_log};
+    GWF_TRY(gwf_atmosphere_open(&config, &file, err));
+    const gwf_atmosphere_header *h = gwf_atmosphere_header_of(file);
+    printf("%s: fields of the atmosphere, for gwflux predict and prepare\n", path);
+    for (int q = 0; q < GWF_QUANTITIES; q++)
+        if (h->fields[q].found)
+            printf("%-8s %s: variable %s, units '%s'\n", gwf_quantity_word((gwf_quantity)q),
+                   gwf_quantity_text((gwf_quantity)q), h->fields[q].name, h->fields[q].units);
+    show_levels(h);
+    printf("grid     %zu x %zu, lat %.2f to %.2f, lon %.2f to %.2f\n", h->nlat, h->nlon, h->lat[0],
+           h->lat[h->nlat - 1], h->lon[0], h->lon[h->nlon - 1]);
+    show_times(h);
+    gwf_atmosphere_close(&file);
+    return GWF_OK;
+}
+
+/* What kind of NetCDF file it is. */
+static gwf_status look_at(const char *path, bool *model, bool *made_here, gwf_error *err)
 {
     gwf_nc file = {.id = -1};
     double version = 0;
     char text[8];
     GWF_TRY(gwf_nc_open(path, &file, err));
-    const bool model = gwf_nc_number(&file, NULL, "gwflux_model_version", &version);
-    const bool fluxes = gwf_nc_text(&file, NULL, "gwflux_version", text, sizeof text);
-    if (fluxes && !model) show_fluxes(&file);
+    *model = gwf_nc_number(&file, NULL, "gwflux_model_version", &version);
+    *made_here = gwf_nc_text(&file, NULL, "gwflux_version", text, sizeof text);
     gwf_nc_close(&file, NULL);
+    return GWF_OK;
+}
+
+static gwf_status show_fluxes(const char *path, gwf_error *err)
+{
+    gwf_nc file = {.id = -1};
+    GWF_TRY(gwf_nc_open(path, &file, err));
+    print_fluxes(&file);
+    gwf_nc_close(&file, NULL);
+    return GWF_OK;
+}
+
+static gwf_status show_file(const char *path, gwf_error *err)
+{
+    bool model = false, made_here = false, features = false;
+    if (gwf_is_grib(path)) return show_atmosphere(path, err);
+    GWF_TRY(look_at(path, &model, &made_here, err));
     if (model) return show_model(path, err);
-    return fluxes ? GWF_OK : show_windset(path, err);
+    GWF_TRY(gwf_windset_recognise(path, &features, err));
+    if (features) return show_windset(path, err);
+    return made_here ? show_fluxes(path, err) : show_atmosphere(path, err);
 }
 
 static int run(int argc, char **argv)

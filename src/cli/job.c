@@ -127,20 +127,29 @@ static gwf_status load_model(job *j, gwf_error *err)
     return status;
 }
 
+static bool reads_zs(const gwf_model *model)
+{
+    for (int i = 0; i < model->in.count; i++)
+        if (strcmp(model->in.channels[i].variable, "zs") == 0) return true;
+    return false;
+}
+
+/* A file of features has a channel for zs, also where the network does not read it. */
 static gwf_status open_input(job *j, const gwf_log *log, gwf_error *err)
 {
     const reanalysis_choice choice = {.inputs = j->a->inputs,
                                       .variables = j->a->variables,
                                       .orography = j->a->orography,
                                       .weights = j->a->weights,
-                                      .any_zs = !j->kind->computes,
+                                      .any_zs = !reads_zs(&j->engine->model),
                                       .threads = j->threads};
     return source_open(&j->input, &choice, &j->reads, log, err);
 }
 
 /* What all ranks must know of the input; rank 0 looks first and tells. */
 typedef struct outline {
-    size_t nlat, nlon, first, steps;
+    size_t nlat, nlon, total, first, steps;
+    char model[sizeof((gwf_model *)0)->checksum];
 } outline;
 
 static gwf_status look_first(job *j, outline *o, gwf_error *err)
@@ -148,7 +157,25 @@ static gwf_status look_first(job *j, outline *o, gwf_error *err)
     GWF_TRY(open_input(j, &j->w.log, err));
     o->nlat = j->input.nlat;
     o->nlon = j->input.nlon;
+    o->total = j->input.steps;
+    memcpy(o->model, j->engine->model.checksum, sizeof o->model);
     return parse_steps(j->a->steps, j->input.steps, &o->first, &o->steps, err);
+}
+
+/* Another rank: the files that it sees under the same names are the same. */
+static gwf_status look_too(job *j, const outline *o, gwf_error *err)
+{
+    const source *in = &j->input;
+    const gwf_option_list *inputs = &j->a->inputs;
+    if (strcmp(o->model, j->engine->model.checksum) != 0)
+        return gwf_fail(err, GWF_ERR_MISMATCH, "%s: is not the model that rank 0 has", j->a->model);
+    if (!j->w.leaders) return GWF_OK;
+    GWF_TRY(open_input(j, NULL, err));
+    if (in->nlat == o->nlat && in->nlon == o->nlon && in->steps == o->total) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MISMATCH,
+                    "%s%s: not what rank 0 has (%zu steps of %zu x %zu, there %zu of %zu x %zu)",
+                    inputs->items[0], inputs->count > 1 ? " and further inputs" : "", in->steps,
+                    in->nlat, in->nlon, o->total, o->nlat, o->nlon);
 }
 
 /* The input on the leaders, the engine on all. Collective. */
@@ -166,7 +193,7 @@ static gwf_status prepare_input(job *j, const gwf_options *options, gwf_error *e
     GWF_TRY(choose_tiling(j->a, gwf_comm_size(j->w.all), &domain, &per_map, err));
     GWF_TRY(world_group(&j->w, per_map, err));
     domain.comm = j->w.map;
-    status = j->w.leaders && !first_rank ? open_input(j, NULL, err) : GWF_OK;
+    status = first_rank ? GWF_OK : look_too(j, &o, err);
     GWF_TRY(world_agree(&j->w, status, err));
     if (!j->kind->computes) return GWF_OK;
     status = gwf_engine_plan(j->engine, options, &domain, &j->w.log);
@@ -326,6 +353,7 @@ static gwf_status stream_steps(job *j, stream_times *times, gwf_error *err)
                       .output = &j->out,
                       .queue = queue,
                       .pending = j->pending,
+                      .steps = j->n_pending,
                       .first = j->first,
                       .put = put_step,
                       .stop = &stop_requested,
@@ -357,9 +385,8 @@ static gwf_status lead(job *j, gwf_error *err)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static gwf_status begin(job *j, gwf_options *options, gwf_error *err)
+static gwf_status begin(job *j, const gwf_options *options, gwf_error *err)
 {
-    GWF_TRY(world_begin(&j->w, options, err));
     j->threads = options->threads ? options->threads : gwf_cores_here();
     gwf_status status = gwf_comm_rank(j->w.all) == 0 ? check_output(j->a, err) : GWF_OK;
     GWF_TRY(world_agree(&j->w, status, err));
@@ -371,9 +398,8 @@ static gwf_status begin(job *j, gwf_options *options, gwf_error *err)
     return world_agree(&j->w, status, err);
 }
 
-static gwf_status run_job(job *j, gwf_options *options, gwf_error *err)
+static gwf_status run_job(job *j, const gwf_options *options, gwf_error *err)
 {
-    catch_signals();
     GWF_TRY(begin(j, options, err));
     double complete = j->complete;
     GWF_TRY(gwf_comm_max(j->w.all, &complete, 1, err));
@@ -381,7 +407,8 @@ static gwf_status run_job(job *j, gwf_options *options, gwf_error *err)
         gwf_log_line(&j->w.log, "%s: is complete, nothing to do", j->a->output);
         return GWF_OK;
     }
-    const gwf_status status = j->w.leaders ? lead(j, err) : gwf_engine_serve(j->engine, err);
+    const gwf_status status =
+        j->w.leaders ? lead(j, err) : gwf_engine_serve(j->engine, &stop_requested, err);
     return world_agree(&j->w, status, err);
 }
 
@@ -400,14 +427,17 @@ static void free_job(job *j)
     world_end(&j->w);
 }
 
-int job_run(const job_kind *kind, const job_arguments *a, gwf_options *options, const char *history,
-            void *own)
+int job_run(const job_kind *kind, const job_start *start, void *own)
 {
-    gwf_error err = {0};
-    job j = {.kind = kind, .a = a, .history = history, .own = own};
+    gwf_error err = start->error;
+    gwf_status asked = start->status;
+    job j = {.kind = kind, .a = start->arguments, .history = start->history, .own = own};
+    catch_signals();
     j.engine = calloc(1, sizeof *j.engine);
-    const gwf_status status = j.engine ? run_job(&j, options, &err)
-                                       : gwf_fail(&err, GWF_ERR_MEMORY, "no memory for an engine");
+    if (!j.engine && asked == GWF_OK)
+        asked = gwf_fail(&err, GWF_ERR_MEMORY, "no memory for an engine");
+    gwf_status status = world_begin(&j.w, start->options, asked, &err);
+    if (status == GWF_OK) status = run_job(&j, start->options, &err);
     const int code = world_report(&j.w, status, &err);
     free_job(&j);
     return code;

@@ -105,8 +105,16 @@ char **job_channel_names(const gwf_channel_table *table);
 bool job_lists(job_arguments *a, int argc);
 void job_arguments_free(job_arguments *a);
 
+/* What the command line came to; all borrowed. */
+typedef struct job_start {
+    const job_arguments *arguments;
+    gwf_options *options;
+    const char *history;
+    gwf_status status; /* how reading the arguments ended, with error */
+    gwf_error error;
+} job_start;
+
 /* All of it; the exit code. own is the kind's. */
-int job_run(const job_kind *kind, const job_arguments *a, gwf_options *options, const char *history,
-            void *own);
+int job_run(const job_kind *kind, const job_start *start, void *own);
 
 #endif

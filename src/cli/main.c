@@ -72,8 +72,12 @@ static int is_help(const char *word)
  * its settings when it is loaded: so the program starts itself once more. */
 static void spin_shortly(char **argv)
 {
+    char self[4096]; /* its own path: started as /proc/self/exe it would be called "exe" */
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-    if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0) execv("/proc/self/exe", argv);
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0) return;
+    self[length] = '\0';
+    if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0) execv(self, argv);
 }
 
 int main(int argc, char **argv)

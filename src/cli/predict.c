@@ -232,19 +232,17 @@ static const job_kind predicting = {
 static int run(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* whoever reads the messages may leave; the run goes on */
-    const world nobody = {0};
     arguments a = {0};
-    gwf_options *options = gwf_options_create();
-    gwf_error err = {0};
     char history[2048];
-    gwf_status status = options && job_lists(&a.common, argc) ? GWF_OK : GWF_ERR_MEMORY;
-    if (status == GWF_OK) status = args_parse(&command_predict, argc, argv, &a, options, &err);
+    job_start start = {.arguments = &a.common, .options = gwf_options_create(), .history = history};
+    prediction own = {.a = &a};
+    start.status = start.options && job_lists(&a.common, argc) ? GWF_OK : GWF_ERR_MEMORY;
+    if (start.status == GWF_OK)
+        start.status = args_parse(&command_predict, argc, argv, &a, start.options, &start.error);
     args_history(argc, argv, history, sizeof history);
     config_history(&a.common.file, history, sizeof history);
-    prediction own = {.a = &a};
-    const int code = status == GWF_OK ? job_run(&predicting, &a.common, options, history, &own)
-                                      : world_report(&nobody, status, &err);
-    gwf_options_free(&options);
+    const int code = job_run(&predicting, &start, &own);
+    gwf_options_free(&start.options);
     job_arguments_free(&a.common);
     return code;
 }

@@ -25,6 +25,7 @@ typedef struct ring {
     size_t read, computed, written, end;
     size_t given; /* rank 0: numbers that all ranks have got */
     bool stop;    /* writing failed: nothing further makes sense */
+    bool heeded;  /* a request to stop: nothing is begun any more */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -127,6 +128,7 @@ static void serve(ring *r, bool *all_left)
     if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
     if (status == GWF_OK) return;
     pthread_mutex_lock(&r->mutex);
+    if (r->status == GWF_OK) r->end = SIZE_MAX; /* it counts after the last turn too */
     fail_turn(r, r->written, status, &err);
     pthread_mutex_unlock(&r->mutex);
 }
@@ -152,10 +154,9 @@ static void take_turn(ring *r, size_t turn)
 /* Under the mutex: no turn after those that are computed. */
 static void heed_stop(ring *r)
 {
-    gwf_error err = {0};
-    if (!r->s->stop || !*r->s->stop || r->status != GWF_OK) return;
-    gwf_fail(&err, GWF_ERR_STOPPED, "stopped on request");
-    fail_turn(r, r->computed, GWF_ERR_STOPPED, &err);
+    if (!r->s->stop || !*r->s->stop || r->heeded) return;
+    r->heeded = true;
+    if (r->computed < r->end) r->end = r->computed;
     pthread_cond_broadcast(&r->changed);
 }
 
@@ -171,9 +172,9 @@ static void work_on_files(ring *r)
         heed_stop(r);
         what = next_task(r);
         const size_t to_read = r->read, to_write = r->written;
-        const bool failed = r->status != GWF_OK;
+        const bool ends = r->status != GWF_OK || r->heeded;
         pthread_mutex_unlock(&r->mutex);
-        if (failed) gwf_queue_stop(r->s->queue, NULL);
+        if (ends) gwf_queue_stop(r->s->queue, NULL);
         if (what == END) return;
         if (what == WRITE) write_step(r, to_write);
         if (what == READ) take_turn(r, to_read);
@@ -280,6 +281,16 @@ static void run_threads(ring *r)
     pthread_join(thread, NULL);
 }
 
+/* Collective. A request to stop that came when all was done changes nothing. */
+static void conclude(ring *r)
+{
+    double written = (double)r->written;
+    const gwf_status summed = gwf_comm_sum(r->s->output->leaders, &written, 1, NULL);
+    if (r->status != GWF_OK || !r->heeded) return;
+    if (summed == GWF_OK && written >= (double)r->s->steps) return;
+    r->status = gwf_fail(&r->error, GWF_ERR_STOPPED, "stopped on request");
+}
+
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
 {
     ring r = {.s = s, .end = SIZE_MAX};
@@ -294,6 +305,7 @@ gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
         fail_turn(&r, 0, ready, &failure);
     if (r.status != GWF_OK) gwf_queue_stop(s->queue, NULL);
     leave(&r);
+    conclude(&r);
     free_slots(&r);
     pthread_cond_destroy(&r.changed);
     pthread_mutex_destroy(&r.mutex);

@@ -30,6 +30,7 @@ typedef struct stream {
     sink *output;
     gwf_queue *queue;      /* hands out numbers n ... */
     const size_t *pending; /* ... of steps pending[n] of the output, first + pending[n] of input */
+    size_t steps;          /* all there are */
     size_t first;
     const volatile sig_atomic_t
         *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */

@@ -22,9 +22,13 @@ static gwf_status begin(world *w, gwf_error *err)
     return gwf_comm_world(&w->all, err);
 }
 
-gwf_status world_begin(world *w, gwf_options *options, gwf_error *err)
+/* Where arguments are wrong too: a launcher ends all ranks when the first of them exits, perhaps
+ * before the one that speaks has spoken. */
+gwf_status world_begin(world *w, gwf_options *options, gwf_status asked, gwf_error *err)
 {
-    GWF_TRY(begin(w, err));
+    const gwf_status begun = begin(w, asked == GWF_OK ? err : NULL);
+    if (begun != GWF_OK) return asked == GWF_OK ? begun : asked;
+    GWF_TRY(world_agree(w, asked, err));
     if (world_speaks(w)) w->log = stderr_log;
     return divide_cores(w, options, err);
 }

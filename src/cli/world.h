@@ -16,8 +16,9 @@ typedef struct world {
 } world;
 
 /* Start MPI where a launcher did, divide the node's cores (options->threads is set). Collective. On
- * failure too *w can be ended. */
-gwf_status world_begin(world *w, gwf_options *options, gwf_error *err);
+ * failure too *w can be ended. asked: how reading the arguments ended, with err; a failure on any
+ * rank is returned on all. */
+gwf_status world_begin(world *w, gwf_options *options, gwf_status asked, gwf_error *err);
 
 /* Groups of ranks_per_map ranks, 0: all. MISMATCH when they do not come out even. */
 gwf_status world_group(world *w, int ranks_per_map, gwf_error *err);

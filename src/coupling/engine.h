@@ -3,6 +3,7 @@
 #ifndef GWF_COUPLING_ENGINE_H
 #define GWF_COUPLING_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "backend/backend.h"
@@ -55,8 +56,9 @@ gwf_status gwf_engine_run(gwf_engine *engine, const float *features, float *pred
                           gwf_error *err);
 
 /* The other ranks of a map: compute tiles until rank 0 dismisses. The first failure is returned at
- * the end; local where nothing is shared. */
-gwf_status gwf_engine_serve(gwf_engine *engine, gwf_error *err);
+ * the end; local where nothing is shared. stop (may be NULL): not 0, the next map fails with
+ * STOPPED on all its ranks. */
+gwf_status gwf_engine_serve(gwf_engine *engine, const volatile sig_atomic_t *stop, gwf_error *err);
 gwf_status gwf_engine_dismiss(gwf_engine *engine, gwf_error *err);
 
 /* Where the first value that is not finite stands; false when all are. n values. */

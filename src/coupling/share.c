@@ -37,13 +37,20 @@ void gwf_share_free(gwf_share *share)
     *share = (gwf_share){0};
 }
 
+static bool asked_to(const volatile sig_atomic_t *stop)
+{
+    return stop && *stop;
+}
+
 /* Every rank's part of one map. All agree before the results are collected. */
 static gwf_status run_tile(gwf_engine *engine, const float *features, float *prediction,
-                           gwf_error *err)
+                           const volatile sig_atomic_t *stop, gwf_error *err)
 {
     gwf_share *share = &engine->share;
     GWF_TRY(gwf_mover_scatter(share->in, features, share->features, err));
-    const gwf_status status = gwf_plan_run(engine->plan, share->features, share->prediction, err);
+    gwf_status status = gwf_plan_run(engine->plan, share->features, share->prediction, err);
+    if (status == GWF_OK && asked_to(stop))
+        status = gwf_fail(err, GWF_ERR_STOPPED, "stopped on request");
     GWF_TRY(gwf_agree(share->tiles.comm, status, err));
     return gwf_mover_gather(share->out, share->prediction, prediction, err);
 }
@@ -55,17 +62,17 @@ gwf_status gwf_engine_run(gwf_engine *engine, const float *features, float *pred
     const gwf_comm *comm = engine->share.tiles.comm;
     if (!comm) return gwf_plan_run(engine->plan, features, prediction, err);
     GWF_TRY(gwf_comm_order(comm, &order, err));
-    return run_tile(engine, features, prediction, err);
+    return run_tile(engine, features, prediction, NULL, err);
 }
 
-gwf_status gwf_engine_serve(gwf_engine *engine, gwf_error *err)
+gwf_status gwf_engine_serve(gwf_engine *engine, const volatile sig_atomic_t *stop, gwf_error *err)
 {
     gwf_status first = GWF_OK;
     const gwf_comm *comm = engine->share.tiles.comm;
     for (int order = RUN; comm;) {
         GWF_TRY(gwf_comm_order(comm, &order, err));
         if (order == DISMISS) break;
-        const gwf_status status = run_tile(engine, NULL, NULL, first == GWF_OK ? err : NULL);
+        const gwf_status status = run_tile(engine, NULL, NULL, stop, first == GWF_OK ? err : NULL);
         if (first == GWF_OK) first = status;
     }
     return first;

@@ -219,12 +219,15 @@ void gwf_plan_free(gwf_plan **plan)
     *plan = NULL;
 }
 
-/* Book the time since *start under entry i; *start becomes now. */
-static void book(gwf_plan *plan, int i, double *start)
+/* Book the time since *start, `waited` of it for others, under entry i; *start becomes now. */
+static void book(gwf_plan *plan, int i, double waited, double *start)
 {
-    const double end = gwf_now();
-    plan->times[i].seconds += end - *start;
-    plan->times[i].runs++;
+    gwf_step_time *time = &plan->times[i];
+    const double end = gwf_now(), own = end - *start - waited;
+    time->seconds += end - *start;
+    time->waited += waited;
+    if (!time->runs || own < time->fastest) time->fastest = own;
+    time->runs++;
     *start = end;
 }
 
@@ -238,8 +241,8 @@ static gwf_status call_tap(gwf_plan *plan, int i, gwf_error *err)
 }
 
 /* A halo operation whose border comes from other ranks: they wait for ours, so that it is sent and
- * theirs is taken even when something has failed here (*status) before. */
-static void run_border(gwf_plan *plan, int i, gwf_status *status, gwf_error *err)
+ * theirs is taken even when something has failed here (*status) before. The seconds waited. */
+static double run_border(gwf_plan *plan, int i, gwf_status *status, gwf_error *err)
 {
     planned_step *s = &plan->steps[i];
     gwf_error *first = *status == GWF_OK ? err : NULL;
@@ -250,7 +253,7 @@ static void run_border(gwf_plan *plan, int i, gwf_status *status, gwf_error *err
     first = *status == GWF_OK ? err : NULL;
     now = gwf_border_end(s->border, first);
     if (*status == GWF_OK) *status = now;
-    plan->times[i + 1].waited += gwf_now() - start;
+    return gwf_now() - start;
 }
 
 gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err)
@@ -259,18 +262,19 @@ gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_e
     gwf_context *context = plan->context;
     double clock = gwf_now();
     gwf_status status = backend->load(context, &plan->input, input, plan->inputs, err);
-    book(plan, 0, &clock);
+    book(plan, 0, 0, &clock);
     for (int i = 0; i < plan->n_steps; i++) {
+        double waited = 0;
         if (plan->steps[i].border)
-            run_border(plan, i, &status, err);
+            waited = run_border(plan, i, &status, err);
         else if (status == GWF_OK)
             status = backend->run(context, plan->steps[i].step, err);
-        book(plan, i + 1, &clock);
+        book(plan, i + 1, waited, &clock);
         if (plan->tap && status == GWF_OK) status = call_tap(plan, i, err);
     }
     GWF_TRY(status);
     GWF_TRY(backend->store(context, &plan->output, output, plan->outputs, err));
-    book(plan, plan->n_steps + 1, &clock);
+    book(plan, plan->n_steps + 1, 0, &clock);
     return GWF_OK;
 }
 
@@ -283,7 +287,7 @@ const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count)
 void gwf_plan_reset_times(gwf_plan *plan)
 {
     for (int i = 0; i < plan->n_steps + 2; i++) {
-        plan->times[i].seconds = plan->times[i].waited = 0;
+        plan->times[i].seconds = plan->times[i].waited = plan->times[i].fastest = 0;
         plan->times[i].runs = 0;
     }
 }

@@ -36,6 +36,7 @@ typedef struct gwf_step_time {
     double macs;              /* multiply-adds of one map; 0: not a convolution */
     double seconds;           /* sum over all runs */
     double waited;            /* of these, for the borders of neighbouring tiles */
+    double fastest;           /* seconds of the fastest run, waiting left out; 0 before the first */
     long runs;
 } gwf_step_time;
 

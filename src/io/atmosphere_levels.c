@@ -125,7 +125,7 @@ typedef struct level_axis {
     bool has_values;
     gwf_nc_variable v; /* the coordinate, if any */
     double *values;    /* n, owned */
-    char units[64], standard_name[128], long_name[128];
+    char units[64], standard_name[128], positive[16];
     char where[GWF_ERROR_TEXT / 2];
     const gwf_log *log;
 } level_axis;
@@ -142,7 +142,7 @@ static gwf_status look_at(const gwf_nc *file, const gwf_nc_variable *v, int dim,
     if (!axis->has_values) return GWF_OK;
     gwf_nc_text(file, &axis->v, "units", axis->units, sizeof axis->units);
     gwf_nc_text(file, &axis->v, "standard_name", axis->standard_name, sizeof axis->standard_name);
-    gwf_nc_text(file, &axis->v, "long_name", axis->long_name, sizeof axis->long_name);
+    gwf_nc_text(file, &axis->v, "positive", axis->positive, sizeof axis->positive);
     return gwf_atm_nc_axis(file, &axis->v, axis->n, &axis->values, err);
 }
 
@@ -206,8 +206,9 @@ static placing place(const level_axis *axis, const gwf_nc_variable *coefficients
     return full == axis->n ? PLACE_DIRECT : PLACE_NONE;
 }
 
+/* from_end: level 1 belongs to the last one. */
 static gwf_status coefficients_of(const level_axis *axis, const gwf_nc_variable *v, bool half,
-                                  double *values, gwf_error *err)
+                                  bool from_end, double *values, gwf_error *err)
 {
     double *all = NULL;
     const placing how = place(axis, v, half);
@@ -218,7 +219,8 @@ static gwf_status coefficients_of(const level_axis *axis, const gwf_nc_variable 
                         axis->where, axis->n, v->name, v->rank > 0 ? v->shape[0] : 1);
     GWF_TRY(gwf_atm_nc_axis(axis->file, v, v->shape[0], &all, err));
     for (size_t k = 0; k < axis->n; k++) {
-        const size_t at = how == PLACE_NUMBER ? (size_t)axis->values[k] - 1 : k;
+        size_t at = how == PLACE_NUMBER ? (size_t)axis->values[k] - 1 : k;
+        if (from_end) at = v->shape[0] - half - 1 - at;
         values[k] = half ? (all[at] + all[at + 1]) / 2 : all[at];
     }
     free(all);
@@ -244,6 +246,16 @@ static gwf_status scale_a(const level_axis *axis, const gwf_nc_variable *a, cons
     return GWF_OK;
 }
 
+/* cdo invertlev turns the coefficients round with the levels, which keep their numbers: levels n to
+ * 1 would then be upside down, the lowest one at the lowest pressure. */
+static bool is_upside_down(const level_axis *axis, const gwf_nc_variable *a, bool half,
+                           const gwf_atm_levels *levels)
+{
+    const size_t last = axis->n - 1;
+    return place(axis, a, half) == PLACE_NUMBER && axis->values[0] > axis->values[last] &&
+           strcmp(axis->positive, "up") != 0 && pressure_at(levels, 0) < pressure_at(levels, last);
+}
+
 static gwf_status take_hybrid(const level_axis *axis, const char *names[2], const char *p0_name,
                               bool half, gwf_atm_levels *levels, gwf_error *err)
 {
@@ -253,9 +265,13 @@ static gwf_status take_hybrid(const level_axis *axis, const char *names[2], cons
             return gwf_fail(err, GWF_ERR_FORMAT, "%s: variable %.64s of the formula is not there",
                             axis->where, names[i]);
     levels->kind = GWF_LEVELS_HYBRID;
-    GWF_TRY(coefficients_of(axis, &v[0], half, levels->a, err));
-    GWF_TRY(coefficients_of(axis, &v[1], half, levels->b, err));
-    return scale_a(axis, &v[0], p0_name, levels->a, err);
+    for (int from_end = 0; from_end < 2; from_end++) {
+        GWF_TRY(coefficients_of(axis, &v[0], half, from_end, levels->a, err));
+        GWF_TRY(coefficients_of(axis, &v[1], half, from_end, levels->b, err));
+        GWF_TRY(scale_a(axis, &v[0], p0_name, levels->a, err));
+        if (!is_upside_down(axis, &v[0], half, levels)) break;
+    }
+    return GWF_OK;
 }
 
 /* CF's atmosphere_sigma_coordinate: p = ptop + sigma (ps - ptop). */

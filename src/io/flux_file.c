@@ -146,10 +146,10 @@ static gwf_status add_model_levels(plan *p, const char *path, const gwf_flux_lay
     for (size_t k = 0; k < l->nlev; k++)
         p->nominal[k] = (l->a[k] + l->b[k] * nominal_surface_pressure) / 100;
     add_dimension(p, "lev", l->nlev);
-    add_steady(p, "lev", "lev", GWF_NC_DOUBLE, p->nominal, lev_words);
     add_steady(p, "level_number", "lev", GWF_NC_INT, l->level_number, number_words);
     add_steady(p, "hyam", "lev", GWF_NC_DOUBLE, l->a, a_words);
     add_steady(p, "hybm", "lev", GWF_NC_DOUBLE, l->b, b_words);
+    add_steady(p, "lev", "lev", GWF_NC_DOUBLE, p->nominal, lev_words);
     return GWF_OK;
 }
 

@@ -5,7 +5,7 @@
  * chunks in the calling thread and decoded in several threads; all others go through NetCDF-C.
  * Decoded chunks are kept for later reads: all that cover one index of the first dimension if they
  * take no more than 256 MiB. With several threads, reads that go forward along the first dimension
- * and want fewer chunks than there are threads have the next chunks decoded meanwhile (64 MiB).
+ * and want fewer chunks than there are threads have the next chunks decoded meanwhile (128 MiB).
  * Besides, there is one raw chunk per thread and another. A read allocates nothing once it has met
  * the largest raw chunk.
  *
@@ -30,7 +30,8 @@ void gwf_slab_close(gwf_slab **slab);
  * outside valid_min, valid_max or valid_range, see packing.h) is NaN, and so are chunks that were
  * never written (through NetCDF-C: what the library fills in, NaN where the variable or the kind of
  * its values declares it missing). ARGUMENT outside the
- * variable, FORMAT for damaged chunks (named), IO. */
+ * variable, FORMAT for damaged chunks (named), IO, also when the file has become shorter since it
+ * was opened. */
 gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *count, float *values,
                          gwf_error *err);
 

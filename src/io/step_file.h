@@ -115,8 +115,8 @@ bool gwf_step_file_writes(const gwf_step_file *file);
 
 /* Local. Write step 0..steps - 1, each once over all ranks and runs: values[i] is the step of
  * field i. ARGUMENT for a field that is NULL, and for a step that this rank has written or that was
- * finished before. After DISK or IO no further step can be written, and the steps that were
- * committed stay readable. */
+ * finished before. DISK, IO: nothing more can be written, and the steps that were committed stay
+ * readable. */
 gwf_status gwf_step_file_write(gwf_step_file *file, size_t step, double time,
                                const float *const *values, gwf_error *err);
 

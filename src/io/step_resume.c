@@ -148,14 +148,6 @@ static gwf_status compare(const gwf_nc *nc, const gwf_step_steady *s, const gwf_
     return GWF_OK;
 }
 
-/* A variable that is in one of the two only. */
-static gwf_status other_variable(const gwf_nc *nc, const char *name, bool found, gwf_error *err)
-{
-    char what[GWF_NC_NAME + 16];
-    snprintf(what, sizeof what, "variable %s", name);
-    return other_job(nc, what, found ? "there" : "absent", found ? "absent" : "there", err);
-}
-
 static gwf_status read_steady(const gwf_nc *nc, const gwf_step_steady *s, const gwf_nc_variable *v,
                               size_t n, void *values, gwf_error *err)
 {
@@ -170,9 +162,8 @@ static gwf_status check_steady(const gwf_nc *nc, const gwf_step_steady *s, gwf_e
         [GWF_NC_DOUBLE] = NC_DOUBLE, [GWF_NC_INT] = NC_INT, [GWF_NC_CHAR] = NC_CHAR};
     gwf_nc_variable v;
     size_t n = 0;
-    if (!gwf_nc_variable_find(nc, s->name, &v)) return other_variable(nc, s->name, false, err);
-    if (!gwf_step_has_dims(&v, false, s->dims) || gwf_nc_type_of(nc, &v) != types[s->type] ||
-        !gwf_size_product(v.shape, v.rank, &n))
+    if (!gwf_nc_variable_find(nc, s->name, &v) || !gwf_step_has_dims(&v, false, s->dims) ||
+        gwf_nc_type_of(nc, &v) != types[s->type] || !gwf_size_product(v.shape, v.rank, &n))
         return damaged(nc, s->name, err);
     void *found = calloc(n ? n : 1, sizeof(double)); /* the largest of the types */
     if (!found) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", nc->path);
@@ -183,6 +174,14 @@ static gwf_status check_steady(const gwf_nc *nc, const gwf_step_steady *s, gwf_e
 }
 
 /* --- variables ------------------------------------------------------------------------------- */
+
+/* A field that is in one of the two only. */
+static gwf_status other_variable(const gwf_nc *nc, const char *name, bool found, gwf_error *err)
+{
+    char what[GWF_NC_NAME + 16];
+    snprintf(what, sizeof what, "variable %s", name);
+    return other_job(nc, what, found ? "there" : "absent", found ? "absent" : "there", err);
+}
 
 static bool is_expected(const gwf_step_layout *l, const char *name)
 {

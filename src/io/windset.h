@@ -23,8 +23,8 @@ typedef struct gwf_windset_header {
     bool surface_pressure; /* there is ps(time, lat, lon), in Pa */
 } gwf_windset_header;
 
-/* Whether this is a feature file at all, by its variables: *features. A file that cannot be opened is
- * an error, as for open; a GRIB file has no features. */
+/* Whether this is a feature file at all, by its variables: *features. A file that cannot be opened
+ * is an error, as for open; a GRIB file has no features. */
 gwf_status gwf_windset_recognise(const char *path, bool *features, gwf_error *err);
 
 /* Open one file and check its shape. The variable is `features`, or the only 4-D variable named

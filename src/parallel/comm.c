@@ -113,6 +113,9 @@ static gwf_status adopt(MPI_Comm mpi, gwf_comm **comm, gwf_error *err)
     status = gwf_mpi_check(MPI_Comm_rank(mpi, &(*comm)->rank), "MPI_Comm_rank", err);
     if (status == GWF_OK)
         status = gwf_mpi_check(MPI_Comm_size(mpi, &(*comm)->size), "MPI_Comm_size", err);
+    if (status == GWF_OK)
+        status =
+            gwf_mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &(*comm)->named), "MPI_Comm_rank", err);
     if (status != GWF_OK) gwf_comm_free(comm);
     return status;
 }
@@ -163,7 +166,7 @@ static gwf_status spread_failure(const gwf_comm *comm, int failed, gwf_status mi
         if (err) told = *err;
         told.status = mine;
         if (!told.text[0]) gwf_fail(&told, mine, "%s", gwf_status_text(mine));
-        if (!told.agreed) gwf_error_prefix(&told, "rank %d", failed);
+        if (!told.agreed) gwf_error_prefix(&told, "rank %d", comm->named);
         told.agreed = 1;
     }
     GWF_TRY(gwf_comm_broadcast(comm, &told, sizeof told, failed, err));

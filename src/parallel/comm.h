@@ -44,8 +44,9 @@ void gwf_comm_free(gwf_comm **comm);
 int gwf_comm_rank(const gwf_comm *comm);
 int gwf_comm_size(const gwf_comm *comm);
 
-/* Everyone gets the status and text of the lowest rank that failed (with "rank N: " before it where
- * there are several), or OK when none did. err keeps its own text when it is the one. */
+/* Everyone gets the status and text of the lowest rank that failed, or OK when none did. Where
+ * there are several ranks the text begins with "rank N: ", N counted among all that were started;
+ * one that an earlier agreement has put there stays as it is. */
 gwf_status gwf_agree(const gwf_comm *comm, gwf_status mine, gwf_error *err);
 
 /* From rank `root` to all. */

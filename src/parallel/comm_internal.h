@@ -11,6 +11,7 @@
 struct gwf_comm {
     MPI_Comm mpi; /* owned; MPI_COMM_NULL: this process alone */
     int rank, size;
+    int named; /* this rank among all that were started, for messages */
 };
 
 /* OK, or BACKEND with MPI's text for a call that failed. */

@@ -85,19 +85,23 @@ gwf_status gwf_tiling_find(const char *text, int ranks, int nlat, int nlon, gwf_
     return GWF_OK;
 }
 
+int gwf_tile_neighbour(gwf_tiling tiling, int rank, int direction, bool periodic)
+{
+    const int row = rank / tiling.cols + direction / 3 - 1;
+    int col = rank % tiling.cols + direction % 3 - 1;
+    if (periodic) col = (col + tiling.cols) % tiling.cols;
+    const bool inside = row >= 0 && row < tiling.rows && col >= 0 && col < tiling.cols;
+    return inside ? row * tiling.cols + col : -1;
+}
+
 void gwf_tiles_place(const gwf_comm *comm, gwf_tiling tiling, int nlat, int nlon, bool periodic,
                      gwf_tiles *tiles)
 {
-    const int rank = gwf_comm_rank(comm), p = rank / tiling.cols, q = rank % tiling.cols;
+    const int rank = gwf_comm_rank(comm);
     *tiles = (gwf_tiles){.comm = comm, .tiling = tiling, .nlat = nlat, .nlon = nlon};
     tiles->mine = gwf_tile_of(tiling, nlat, nlon, rank);
-    for (int d = 0; d < GWF_DIRECTIONS; d++) {
-        const int row = p + d / 3 - 1;
-        int col = q + d % 3 - 1;
-        if (periodic) col = (col + tiling.cols) % tiling.cols;
-        const bool inside = row >= 0 && row < tiling.rows && col >= 0 && col < tiling.cols;
-        tiles->neighbour[d] = inside ? row * tiling.cols + col : -1;
-    }
+    for (int d = 0; d < GWF_DIRECTIONS; d++)
+        tiles->neighbour[d] = gwf_tile_neighbour(tiling, rank, d, periodic);
 }
 
 /* --- whole maps to tiles and back ----------------------------------------------------------- */
@@ -184,51 +188,69 @@ gwf_status gwf_mover_create(const gwf_tiles *tiles, int channels, gwf_mover **mo
 
 #ifdef GWF_HAVE_MPI
 
-/* Rank 0: to or from every other rank, all at once; its own tile meanwhile. */
-static gwf_status exchange_root(gwf_mover *m, bool sending, gwf_error *err)
+/* Rank 0: the tile of rank r begins to travel. */
+static int begin(gwf_mover *m, int r, const gwf_tile *t, bool sending)
+{
+    const MPI_Comm mpi = m->tiles.comm->mpi;
+    const int n = (int)tile_values(m, t);
+    float *at = m->packed + packed_at(m, r);
+    MPI_Request *request = &m->requests[r];
+    return sending ? MPI_Isend(at, n, MPI_FLOAT, r, GWF_TAG_TILE, mpi, request)
+                   : MPI_Irecv(at, n, MPI_FLOAT, r, GWF_TAG_TILE, mpi, request);
+}
+
+/* Each tile leaves as soon as it is cut; the one that stays is cut while the last ones travel. */
+static gwf_status scatter_root(gwf_mover *m, const float *whole, float *tile, gwf_error *err)
 {
     const int size = gwf_comm_size(m->tiles.comm);
-    int started = 0, rc = MPI_SUCCESS;
+    int started = 1, rc = MPI_SUCCESS;
     for (int r = 1; r < size && rc == MPI_SUCCESS; r++) {
         const gwf_tile t = tile_at(m, r);
-        float *at = m->packed + packed_at(m, r);
-        const int n = (int)tile_values(m, &t);
-        MPI_Request *request = &m->requests[started];
-        rc = sending ? MPI_Isend(at, n, MPI_FLOAT, r, GWF_TAG_TILE, m->tiles.comm->mpi, request)
-                     : MPI_Irecv(at, n, MPI_FLOAT, r, GWF_TAG_TILE, m->tiles.comm->mpi, request);
+        copy_tile(m, &t, (float *)whole, m->packed + packed_at(m, r), false);
+        rc = begin(m, r, &t, true);
         started += rc == MPI_SUCCESS;
     }
-    const int waited = MPI_Waitall(started, m->requests, MPI_STATUSES_IGNORE);
-    return gwf_mpi_check(rc == MPI_SUCCESS ? waited : rc, "moving tiles", err);
+    copy_tile(m, &m->tiles.mine, (float *)whole, tile, false);
+    if (size == 1) return GWF_OK; /* perhaps without MPI */
+    const int waited = MPI_Waitall(started - 1, m->requests + 1, MPI_STATUSES_IGNORE);
+    return gwf_mpi_check(rc == MPI_SUCCESS ? waited : rc, "sending tiles", err);
+}
+
+/* This rank's own tile first, the others in the order in which they arrive. */
+static gwf_status gather_root(gwf_mover *m, const float *tile, float *whole, gwf_error *err)
+{
+    const int size = gwf_comm_size(m->tiles.comm);
+    int started = 1, rc = MPI_SUCCESS;
+    for (int r = 1; r < size && rc == MPI_SUCCESS; r++) {
+        const gwf_tile t = tile_at(m, r);
+        rc = begin(m, r, &t, false);
+        started += rc == MPI_SUCCESS;
+    }
+    copy_tile(m, &m->tiles.mine, whole, (float *)tile, true);
+    for (int i = 1; i < started; i++) {
+        int which = 0;
+        const int arrived = MPI_Waitany(started - 1, m->requests + 1, &which, MPI_STATUS_IGNORE);
+        if (arrived != MPI_SUCCESS) return gwf_mpi_check(arrived, "receiving tiles", err);
+        const gwf_tile t = tile_at(m, which + 1);
+        copy_tile(m, &t, whole, m->packed + packed_at(m, which + 1), true);
+    }
+    return gwf_mpi_check(rc, "receiving tiles", err);
 }
 
 gwf_status gwf_mover_scatter(gwf_mover *m, const float *whole, float *tile, gwf_error *err)
 {
-    const gwf_tile *mine = &m->tiles.mine;
-    if (gwf_comm_rank(m->tiles.comm) != 0)
-        return gwf_mpi_check(MPI_Recv(tile, (int)tile_values(m, mine), MPI_FLOAT, 0, GWF_TAG_TILE,
-                                      m->tiles.comm->mpi, MPI_STATUS_IGNORE),
-                             "receiving a tile", err);
-    for (int r = 0; r < gwf_comm_size(m->tiles.comm); r++) {
-        const gwf_tile t = tile_at(m, r);
-        copy_tile(m, &t, (float *)whole, r ? m->packed + packed_at(m, r) : tile, false);
-    }
-    return exchange_root(m, true, err);
+    if (gwf_comm_rank(m->tiles.comm) == 0) return scatter_root(m, whole, tile, err);
+    return gwf_mpi_check(MPI_Recv(tile, (int)tile_values(m, &m->tiles.mine), MPI_FLOAT, 0,
+                                  GWF_TAG_TILE, m->tiles.comm->mpi, MPI_STATUS_IGNORE),
+                         "receiving a tile", err);
 }
 
 gwf_status gwf_mover_gather(gwf_mover *m, const float *tile, float *whole, gwf_error *err)
 {
-    const gwf_tile *mine = &m->tiles.mine;
-    if (gwf_comm_rank(m->tiles.comm) != 0)
-        return gwf_mpi_check(MPI_Send(tile, (int)tile_values(m, mine), MPI_FLOAT, 0, GWF_TAG_TILE,
-                                      m->tiles.comm->mpi),
-                             "sending a tile", err);
-    GWF_TRY(exchange_root(m, false, err));
-    for (int r = 0; r < gwf_comm_size(m->tiles.comm); r++) {
-        const gwf_tile t = tile_at(m, r);
-        copy_tile(m, &t, whole, r ? m->packed + packed_at(m, r) : (float *)tile, true);
-    }
-    return GWF_OK;
+    if (gwf_comm_rank(m->tiles.comm) == 0) return gather_root(m, tile, whole, err);
+    return gwf_mpi_check(MPI_Send(tile, (int)tile_values(m, &m->tiles.mine), MPI_FLOAT, 0,
+                                  GWF_TAG_TILE, m->tiles.comm->mpi),
+                         "sending a tile", err);
 }
 
 #else

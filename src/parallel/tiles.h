@@ -28,19 +28,21 @@ gwf_status gwf_tiling_find(const char *text, int ranks, int nlat, int nlon, gwf_
 
 gwf_tile gwf_tile_of(gwf_tiling tiling, int nlat, int nlon, int rank);
 
+/* Rank of the tile next to a rank's in direction 3 (dy + 1) + dx + 1, dy and dx from -1 to 1,
+ * upwards with the rows and columns; periodic: the last column borders on the first (the neighbour
+ * may be the rank itself); -1: none, the edge of the map. */
+int gwf_tile_neighbour(gwf_tiling tiling, int rank, int direction, bool periodic);
+
 /* The ranks of one map and this one's place among them. */
 typedef struct gwf_tiles {
     const gwf_comm *comm; /* borrowed */
     gwf_tiling tiling;
     int nlat, nlon;
     gwf_tile mine;
-    /* Rank of the neighbour in direction 3 (dy + 1) + dx + 1, dy and dx from -1 to 1, upwards with
-     * the rows and columns; -1: none, the edge of the map. */
-    int neighbour[GWF_DIRECTIONS];
+    int neighbour[GWF_DIRECTIONS]; /* in each direction, gwf_tile_neighbour() */
 } gwf_tiles;
 
-/* Local. comm has tiling.rows * tiling.cols ranks; periodic: the last column borders on the first.
- */
+/* Local. comm has tiling.rows * tiling.cols ranks. */
 void gwf_tiles_place(const gwf_comm *comm, gwf_tiling tiling, int nlat, int nlon, bool periodic,
                      gwf_tiles *tiles);
 
