@@ -306,7 +306,7 @@ static long *rows_of(codes_handle *message, size_t nlat, size_t points)
     return NULL;
 }
 
-/* Each row goes around by itself. */
+/* Each row goes around by itself, eastward from 0. */
 static bool goes_around(codes_handle *message, const long *pl, size_t nlat)
 {
     long most = 1;
@@ -314,6 +314,8 @@ static bool goes_around(codes_handle *message, const long *pl, size_t nlat)
         if (pl[i] > most) most = pl[i];
     const double first = real(message, "longitudeOfFirstGridPointInDegrees");
     const double last = real(message, "longitudeOfLastGridPointInDegrees");
+    if (number(message, "iScansNegatively", 0) || number(message, "alternativeRowScanning", 0))
+        return false;
     return first == 0 && fabs(last - (360 - 360 / (double)most)) < 2e-3;
 }
 
