@@ -127,13 +127,21 @@ static gwf_status load_model(job *j, gwf_error *err)
     return status;
 }
 
+static bool reads_zs(const gwf_model *model)
+{
+    for (int i = 0; i < model->in.count; i++)
+        if (strcmp(model->in.channels[i].variable, "zs") == 0) return true;
+    return false;
+}
+
+/* A file of features has a channel for zs, also where the network does not read it. */
 static gwf_status open_input(job *j, const gwf_log *log, gwf_error *err)
 {
     const reanalysis_choice choice = {.inputs = j->a->inputs,
                                       .variables = j->a->variables,
                                       .orography = j->a->orography,
                                       .weights = j->a->weights,
-                                      .any_zs = !j->kind->computes,
+                                      .any_zs = !reads_zs(&j->engine->model),
                                       .threads = j->threads};
     return source_open(&j->input, &choice, &j->reads, log, err);
 }

@@ -513,7 +513,9 @@ static gwf_status open_files(reanalysis *r, const reanalysis_choice *choice, gwf
                                           .cells = r->weights.n_source,
                                           .threads = choice->threads,
                                           .log = r->log};
-    GWF_TRY(gwf_atmosphere_open(&config, &r->files, err));
+    const gwf_status status = gwf_atmosphere_open(&config, &r->files, err);
+    if (status == GWF_ERR_ARGUMENT) gwf_error_prefix(err, "option variable");
+    GWF_TRY(status);
     r->header = gwf_atmosphere_header_of(r->files);
     return GWF_OK;
 }

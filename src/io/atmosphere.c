@@ -62,6 +62,15 @@ static gwf_status scan(gwf_atmosphere *atmosphere, const char *path, size_t i, g
     return gwf_atm_stamp_check(path, &file->stamp, err);
 }
 
+/* A file among the others that has nothing of what is looked for: often the wrong one. */
+static void note_unused(const gwf_atmosphere *atmosphere, const char *path, size_t count)
+{
+    if (count == 1) gwf_log_line(&atmosphere->log, "%s: nothing in it is used", path);
+    if (count > 1)
+        gwf_log_line(&atmosphere->log, "%s and %zu more files: nothing in them is used", path,
+                     count - 1);
+}
+
 static gwf_status scan_all(gwf_atmosphere *atmosphere, const gwf_atmosphere_config *config,
                            gwf_error *err)
 {
@@ -70,8 +79,14 @@ static gwf_status scan_all(gwf_atmosphere *atmosphere, const gwf_atmosphere_conf
     atmosphere->files = calloc((size_t)config->n_paths, sizeof *atmosphere->files);
     if (!atmosphere->files)
         return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d files", config->n_paths);
-    for (int i = 0; i < config->n_paths; i++)
+    const char *unused = "";
+    size_t n_unused = 0;
+    for (int i = 0; i < config->n_paths; i++) {
+        const size_t before = atmosphere->n_pieces;
         GWF_TRY(scan(atmosphere, config->paths[i], (size_t)i, err));
+        if (atmosphere->n_pieces == before && n_unused++ == 0) unused = config->paths[i];
+    }
+    if (atmosphere->n_pieces > 0) note_unused(atmosphere, unused, n_unused);
     return gwf_atm_join(atmosphere, err);
 }
 

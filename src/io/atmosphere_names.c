@@ -83,6 +83,14 @@ static bool unit_fits(gwf_quantity quantity, const char *units)
     return true;
 }
 
+/* A variable v of standard name northward_sea_water_velocity. Only of wind: many archives have
+ * standard names for the rest that are not CF's. */
+static bool is_no_wind(gwf_quantity quantity, const char *standard_name)
+{
+    return (quantity == GWF_U || quantity == GWF_V) && standard_name[0] &&
+           !strcasestr(standard_name, "wind") && strcmp(standard_name, "unknown") != 0;
+}
+
 int gwf_atm_fit(gwf_quantity quantity, const gwf_atm_label *label)
 {
     if (!(quantities[quantity].levels ? label->upper : label->surface)) return 0;
@@ -95,6 +103,7 @@ int gwf_atm_fit(gwf_quantity quantity, const gwf_atm_label *label)
     }
     if (label->code && label->code == known[quantity].code) return 300 + by_name;
     if (is_code_name(label->name, known[quantity].code)) return 200;
+    if (is_no_wind(quantity, label->standard_name)) return 0;
     return name && unit_fits(quantity, label->units) ? by_name : 0;
 }
 

@@ -1,11 +1,8 @@
 /* NetCDF files of the reader of reanalysis: looking through one, and reading pieces of it. */
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "core/log.h"
 #include "core/size.h"
@@ -15,23 +12,13 @@
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-/* HDF5 locks what it writes, and then says no more than "HDF error" to others. */
-static bool is_being_written(const char *path)
-{
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) return false;
-    const bool locked = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(descriptor);
-    return locked;
-}
-
 static gwf_status hold(gwf_atm_file *file, gwf_error *err)
 {
     if (file->users > 0) {
         file->users++;
         return GWF_OK;
     }
-    if (is_being_written(file->path))
+    if (gwf_nc_is_being_written(file->path)) /* by this process: it could be opened */
         return gwf_fail(err, GWF_ERR_FORMAT, "%s: is being written by another program", file->path);
     GWF_TRY(gwf_nc_open(file->path, &file->nc, err));
     file->users = 1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,10 +97,23 @@ static gwf_status give_up(gwf_nc *file, gwf_status status)
     return status;
 }
 
+bool gwf_nc_is_being_written(const char *path)
+{
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) return false;
+    const bool locked = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return locked;
+}
+
 static gwf_status open_failed(gwf_nc *file, int rc, gwf_error *err)
 {
+    const int system_error = errno;
     const char *what = rc == NC_ENOTNC ? "is not a NetCDF file"
-                                       : "cannot be read as NetCDF: damaged, or cut short";
+                       : gwf_nc_is_being_written(file->path)
+                           ? "is being written by another program"
+                           : "cannot be read as NetCDF: damaged, or cut short";
+    errno = system_error; /* of the opening */
     return give_up(file, gwf_nc_fail(file, NULL, what, rc, GWF_ERR_FORMAT, err));
 }
 

@@ -36,6 +36,9 @@ double gwf_nc_raw_number(nc_type type, const void *value);
 /* Refuse addresses: NetCDF-C would try to fetch them. NOT_FOUND. */
 gwf_status gwf_nc_check_local(const char *path, gwf_error *err);
 
+/* HDF5 locks what it writes, and then says no more than "HDF error" to others. */
+bool gwf_nc_is_being_written(const char *path);
+
 /* The classic formats hold their values as they are, and NetCDF-C reads zeros behind the end of a
  * file that was cut short. FORMAT when the open file is shorter than its variables need; NetCDF-4
  * files, which HDF5 checks, pass. */

@@ -16,6 +16,7 @@ refused() {
     for command in predict prepare; do
         fails "$command: $what" "$code" "$words" "$gwflux" $command -m unet.nc -o x.nc "$@"
         holds "$command: $what: nothing is left" test ! -e x.nc -a ! -e x.nc.part
+        rm -f x.nc x.nc.part
         holds "$command: $what: HDF5 does not talk" test "$(grep -c HDF5 err)" -eq 0
     done
 }
@@ -50,27 +51,27 @@ refused "a mapping to what is not there" 1 "good.nc: no eastward wind (u)" -i go
 refused "a mapping of what there is not" 2 "option variable" -i good.nc --variable q=u
 refused "no mapping at all" 2 "option variable" -i good.nc --variable u
 refused "two mappings of one" 2 "option variable" -i good.nc --variable u=u --variable u=v
-refused "a temperature as the wind" 1 "variable t is to be eastward wind: units 'K'" -i good.nc \
+refused "a temperature as the wind" 1 "variable t is to be eastward wind: units \"K\"" -i good.nc \
     --variable u=t
 make kelvin.nc
 attribute kelvin.nc u units K
-refused "wind in K" 1 "kelvin.nc: variable u is to be eastward wind: units 'K'" -i kelvin.nc
+refused "wind in K" 1 "kelvin.nc: variable u is to be eastward wind: units \"K\"" -i kelvin.nc
 make nonsense.nc
 attribute nonsense.nc u units "smoots"
-refused "wind in no unit" 1 "'smoots'" -i nonsense.nc
+refused "wind in no unit" 1 "nonsense.nc: variable u is to be eastward wind: \"smoots\"" -i nonsense.nc
 make unitless.nc
 attribute unitless.nc u units ""
 refused "wind without a unit" 1 "unitless.nc: variable u" -i unitless.nc
 make other.nc
-attribute other.nc v standard_name specific_humidity
-refused "a v that says it is something else" 1 "no northward wind (v)" -i other.nc
+attribute other.nc v standard_name northward_sea_water_velocity
+refused "a v that is not of the air" 1 "other.nc: no northward wind (v)" -i other.nc
 
 # --- levels and grids ----------------------------------------------------------------------------
 make short.nc --levels short
 refused "levels that do not reach" 1 "levels from 100 to 1050 hPa do not reach far enough" -i short.nc
 make u.nc --fields u
 make v_short.nc --fields v,t,sp --levels short
-refused "levels that differ" 1 "v_short.nc: levels" -i u.nc -i v_short.nc
+refused "levels that differ" 1 "v_short.nc: variable v: 7 levels, but u.nc: variable u has 12" -i u.nc -i v_short.nc
 make v_grid.nc --fields v,t,sp --grid 17x32
 refused "grids that differ" 1 "v_grid.nc: variable v: " -i u.nc -i v_grid.nc
 
@@ -123,13 +124,18 @@ if command -v flock > /dev/null; then
 fi
 "$programs/make_windset" windset.nc --steps 1 --idim 369 --no-output
 refused "features and fields" 1 "good.nc" -i windset.nc -i good.nc
-refused "fields and features" 1 "windset.nc" -i good.nc -i windset.nc
+works "fields and features" "$gwflux" predict -m unet.nc -i good.nc -i windset.nc -o y.nc
+says "a file of no use is named" "windset.nc: nothing in it is used" err
 refused "an option for fields with features" 2 "option variable: windset.nc holds normalised features" \
     -i windset.nc --variable u=u
-refused "weights for another grid" 1 "golden/remap_weights.nc" -i good.nc \
+refused "weights for another grid" 1 "2112 cells (latitude x longitude), expected 84, those of the weights" \
+    -i good.nc \
     --weights "$golden/remap_weights.nc"
 refused "weights that are none" 1 "good.nc" -i good.nc --weights good.nc
-refused "the output is the orography" 2 "is an input" -i no_ps.nc --orography x.nc --overwrite
+for command in predict prepare; do
+    fails "$command: the output is the orography" 2 "z.nc: is an input" "$gwflux" $command -m unet.nc \
+        -i no_ps.nc --orography z.nc -o z.nc --overwrite
+done
 
 # --- predict alone -------------------------------------------------------------------------------
 bad() { fails "$1" "$2" "$3" "$gwflux" predict -m unet.nc -o x.nc "${@:4}"; }
