@@ -26,6 +26,8 @@ packages=(
 test_packages=(
     # CUnit; ncdump and ncgen; pictures are read back
     libcunit1-dev netcdf-bin libpng-dev
+    # outputs are opened with them, fields checked by NumPy, GRIB made
+    cdo nco python3-numpy python3-netcdf4 python3-xarray
     # run/slurm/: a Slurm of their own on this host
     slurm-wlm slurmctld slurmd slurm-client munge
     # checks: libFuzzer, the format of the sources, the scripts

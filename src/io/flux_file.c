@@ -36,7 +36,6 @@ static const gwf_attribute lev_words[] = {
 static const gwf_attribute number_words[] = {{"standard_name", "model_level_number"},
                                              {"long_name", "ECMWF model level number (of 137)"},
                                              {"units", "1"},
-                                             {"positive", "down"},
                                              {0}};
 static const gwf_attribute a_words[] = {{"long_name", "hybrid coefficient a at full levels"},
                                         {"units", "Pa"},

@@ -4,20 +4,18 @@
 
 #include "io/step_internal.h"
 
-/* As published files are stored; windset.c turns them back. */
-static const double lat_scale = 90, lon_scale = 360;
-
-/* No standard_name: CF would want degrees. */
-static const gwf_attribute lat_words[] = {
-    {"long_name", "latitude, as a fraction of 90 degrees_north"},
-    {"units", "1"},
-    {"comment", "degrees_north = 90 * lat"},
-    {0}};
-static const gwf_attribute lon_words[] = {
-    {"long_name", "longitude, as a fraction of 360 degrees_east"},
-    {"units", "1"},
-    {"comment", "degrees_east = 360 * lon"},
-    {0}};
+/* Published files store fractions of 90 and 360 degrees without saying so; CF wants degrees, and
+ * windset.c reads both. */
+static const gwf_attribute lat_words[] = {{"standard_name", "latitude"},
+                                          {"long_name", "latitude"},
+                                          {"units", "degrees_north"},
+                                          {"axis", "Y"},
+                                          {0}};
+static const gwf_attribute lon_words[] = {{"standard_name", "longitude"},
+                                          {"long_name", "longitude"},
+                                          {"units", "degrees_east"},
+                                          {"axis", "X"},
+                                          {0}};
 static const gwf_attribute channel_words[] = {
     {"long_name", "channel of features: variable and, where it has one, ECMWF model level number"},
     {0}};
@@ -35,21 +33,9 @@ typedef struct plan {
     gwf_step_steady steady[3];
     gwf_step_field fields[FIELDS];
     gwf_attribute features[4];
-    gwf_attribute *globals; /* owned, and what follows */
-    double *lat, *lon;
-    char *names;
+    gwf_attribute *globals; /* owned */
+    char *names;            /* owned */
 } plan;
-
-static gwf_status scale(const char *path, const double *degrees, size_t n, double divisor,
-                        double **values, gwf_error *err)
-{
-    if (!degrees || n == 0)
-        return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
-    *values = calloc(n, sizeof **values);
-    if (!*values) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", path);
-    for (size_t i = 0; i < n; i++) (*values)[i] = degrees[i] / divisor;
-    return GWF_OK;
-}
 
 /* The recipe goes before the caller's, which win. */
 static gwf_status take_globals(plan *p, const char *path, const gwf_prepared_layout *l,
@@ -68,15 +54,13 @@ static gwf_status take_coordinates(plan *p, const char *path, const gwf_prepared
                                    gwf_error *err)
 {
     size_t width;
-    GWF_TRY(scale(path, l->lat, l->nlat, lat_scale, &p->lat, err));
-    GWF_TRY(scale(path, l->lon, l->nlon, lon_scale, &p->lon, err));
     GWF_TRY(gwf_step_names(path, l->channel_names, l->idim, &width, &p->names, err));
     p->dimensions[0] = (gwf_step_dimension){"idim", l->idim};
     p->dimensions[1] = (gwf_step_dimension){"lat", l->nlat};
     p->dimensions[2] = (gwf_step_dimension){"lon", l->nlon};
     p->dimensions[3] = (gwf_step_dimension){"name_length", width};
-    p->steady[0] = (gwf_step_steady){"lat", "lat", GWF_NC_DOUBLE, p->lat, lat_words};
-    p->steady[1] = (gwf_step_steady){"lon", "lon", GWF_NC_DOUBLE, p->lon, lon_words};
+    p->steady[0] = (gwf_step_steady){"lat", "lat", GWF_NC_DOUBLE, l->lat, lat_words};
+    p->steady[1] = (gwf_step_steady){"lon", "lon", GWF_NC_DOUBLE, l->lon, lon_words};
     p->steady[2] =
         (gwf_step_steady){"channel", "idim name_length", GWF_NC_CHAR, p->names, channel_words};
     return GWF_OK;
@@ -85,7 +69,7 @@ static gwf_status take_coordinates(plan *p, const char *path, const gwf_prepared
 static gwf_status make_plan(plan *p, const char *path, const gwf_prepared_layout *l, gwf_error *err)
 {
     static const char *const agree[] = {"gwflux_recipe", "gwflux_version"};
-    if (!l->recipe || !l->long_name || l->idim == 0 || l->n_globals < 0)
+    if (!l->recipe || !l->long_name || !l->lat || !l->lon || l->idim == 0 || l->n_globals < 0)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
     p->l = (gwf_step_layout){.steps = l->steps,
                              .dimensions = p->dimensions,
@@ -116,8 +100,6 @@ static gwf_status make_plan(plan *p, const char *path, const gwf_prepared_layout
 static void free_plan(plan *p)
 {
     free(p->globals);
-    free(p->lat);
-    free(p->lon);
     free(p->names);
 }
 

@@ -1,6 +1,6 @@
 /* WINDSET-style feature files, as gwflux prepare makes them and windset.h reads them:
- * features(time, idim, lat, lon), normalised float32; lat stored as lat/90, lon as lon/360; the
- * names of the channels in channel(idim, name_length); where asked for, ps(time, lat, lon) in Pa.
+ * features(time, idim, lat, lon), normalised float32; lat and lon in degrees; the names of the
+ * channels in channel(idim, name_length); where asked for, ps(time, lat, lon) in Pa.
  *
  * A file of steps (step_file.h): commit, finish, abandon and writes are gwf_step_file's. */
 #ifndef GWF_IO_PREPARED_FILE_H

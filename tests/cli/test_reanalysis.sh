@@ -11,9 +11,9 @@ predict() { "$gwflux" predict -m unet.nc "$@"; }
 prepare() { "$gwflux" prepare -m unet.nc "$@"; }
 make() { "$programs/make_reanalysis" "$@"; }
 compare() { "$programs/compare_fluxes" "$@"; }
+by_numpy() { "$python" "$source/tests/cli/check_fields.py" "$@"; }
 skip() { echo "skipped: $*"; }
 
-# Of a field written by prepare.
 same_features() { compare "$1" 0 "$2" 0 "$3" 0 features ps; }
 
 "$gwflux" import "$golden/unet.pt" -o unet.nc --features uvtheta > /dev/null 2>&1
@@ -172,12 +172,11 @@ says "is seen in the summary" "u 4.38 %, v 0 %" out
 says "with its place" "; most u at level" out
 works "features of the storm" prepare -i storm.nc -o storm_features.nc
 if "$python" -c 'import numpy, netCDF4' 2> /dev/null; then
-    check="$python $source/tests/cli/check_fields.py"
-    works "tendencies by NumPy" $check tendency direct_t.nc
-    works "levels by NumPy" $check levels direct_t.nc levels.nc
-    works "axes of the input" $check axes grid.nc plain.nc
-    works "axes of the input, model levels" $check axes grid_model.nc plain.nc
-    works "share outside the trained range" $check outside storm_out.nc storm_features.nc
+    works "tendencies by NumPy" by_numpy tendency direct_t.nc
+    works "levels by NumPy" by_numpy levels direct_t.nc levels.nc
+    works "axes of the input" by_numpy axes grid.nc plain.nc
+    works "axes of the input, model levels" by_numpy axes grid_model.nc plain.nc
+    works "share outside the trained range" by_numpy outside storm_out.nc storm_features.nc
 else
     skip "checks by NumPy: python3-numpy and python3-netcdf4 are not there"
 fi
@@ -249,8 +248,7 @@ if [ -r "$shared/data/ecmwf_2005-01-23_u.nc" ]; then
     # Features agree within 2e-5 (absolute, of order 1): the fluxes have 1e-4 of their norm.
     works "agree" compare snapshot_out.nc 0 published_out.nc 0 1 1e-4
     if "$python" -c 'import numpy, netCDF4' 2> /dev/null; then
-        works "every channel within 2e-5 of the published file" "$python" \
-            "$source/tests/cli/check_fields.py" features snapshot.nc \
+        works "every channel within 2e-5 of the published file" by_numpy features snapshot.nc \
             "$shared/data/windset_uvtheta_2005-01-23.nc" 2e-5
     fi
 else
