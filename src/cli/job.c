@@ -173,7 +173,7 @@ static gwf_status look_too(job *j, const outline *o, gwf_error *err)
     GWF_TRY(open_input(j, NULL, err));
     if (in->nlat == o->nlat && in->nlon == o->nlon && in->steps == o->total) return GWF_OK;
     return gwf_fail(err, GWF_ERR_MISMATCH,
-                    "%s%s: not what rank 0 has (%zu steps of %zu x %zu, there %zu of %zu x %zu)",
+                    "%s%s: %zu x %zu x %zu (time, lat, lon), rank 0 has %zu x %zu x %zu there",
                     inputs->items[0], inputs->count > 1 ? " and further inputs" : "", in->steps,
                     in->nlat, in->nlon, o->total, o->nlat, o->nlon);
 }
