@@ -53,7 +53,7 @@ typedef struct job {
     char input_path[1024];
     const char *inputs[1];
     gwf_engine *engine;
-    series input;
+    source input;
     sink out;
     size_t steps, pending[MOST];
     stream_times times;
@@ -69,13 +69,14 @@ static gwf_status create_output(job *j, gwf_flux_writer writer, gwf_error *err)
     double a[LEVELS], b[LEVELS];
     gwf_windset *time_of = NULL;
     unsigned char done[MOST];
-    bool complete;
+    bool complete = false;
+    const sink_opening how = {test_scratch_of_all("out.nc"), false, done, &complete};
     for (int k = 0; k < LEVELS; k++) {
         number[k] = model->levels[k].number;
         a[k] = model->levels[k].a;
         b[k] = model->levels[k].b;
     }
-    GWF_TRY(series_file_of(&j->input, 0, &time_of, err));
+    GWF_TRY(series_file_of(&j->input.windset, 0, &time_of, err));
     const gwf_flux_layout layout = {.steps = j->steps,
                                     .nlev = LEVELS,
                                     .nlat = NLAT,
@@ -90,7 +91,7 @@ static gwf_status create_output(job *j, gwf_flux_writer writer, gwf_error *err)
                                     .overwrite = true,
                                     .comm = test_comm(),
                                     .writer = writer};
-    return sink_open(&j->out, test_scratch_of_all("out.nc"), &layout, false, done, &complete, err);
+    return sink_open_flux(&j->out, &how, &layout, err);
 }
 
 /* Collective. */
@@ -98,7 +99,7 @@ static void open_job(job *j, size_t steps, int bad, gwf_flux_writer writer)
 {
     gwf_error err = {0};
     gwf_options *options = gwf_options_create();
-    *j = (job){.steps = steps, .input = {.open_number = -1}};
+    *j = (job){.steps = steps};
     if (test_rank() == 0) make_model();
     if (test_rank() == 0) make_input(steps, bad);
     test_barrier();
@@ -107,7 +108,8 @@ static void open_job(job *j, size_t steps, int bad, gwf_flux_writer writer)
     gwf_options_free(&options);
     snprintf(j->input_path, sizeof j->input_path, "%s", test_scratch_of_all("in.nc"));
     j->inputs[0] = j->input_path;
-    CHECK_OK(series_create(j->inputs, 1, &j->engine->model, NULL, &j->input, &err), err);
+    const reanalysis_choice choice = {.inputs = {j->inputs, 1}, .threads = 1};
+    CHECK_OK(source_open(&j->input, &choice, &j->engine->model, NULL, &err), err);
     CHECK_OK(create_output(j, writer, &err), err);
     for (size_t i = 0; i < steps; i++) j->pending[i] = i;
 }
@@ -120,6 +122,15 @@ static void count(void *user, size_t done)
     if (j->hook) j->hook(j, j->computed);
 }
 
+static gwf_status put(void *user, const stream_step *at, gwf_error *err)
+{
+    job *j = user;
+    float flux[OUTPUTS * MAP];
+    gwf_engine_fluxes(j->engine, at->prediction, flux);
+    const sink_step step = {at->step, at->time, {flux, flux + LEVELS * MAP}};
+    return sink_put(&j->out, &step, err);
+}
+
 /* Collective; the status is this rank's. */
 static gwf_status run(job *j, gwf_error *err)
 {
@@ -129,7 +140,10 @@ static gwf_status run(job *j, gwf_error *err)
                       .input = &j->input,
                       .output = &j->out,
                       .queue = queue,
+                      .model = &j->engine->model,
                       .pending = j->pending,
+                      .steps = j->steps,
+                      .put = put,
                       .stop = &j->stop,
                       .progress = count,
                       .user = j};
@@ -147,7 +161,7 @@ static void close_job(job *j)
 {
     size_t kept = 0;
     sink_abandon(&j->out, &kept);
-    series_free(&j->input);
+    source_close(&j->input);
     gwf_free(&j->engine);
     test_barrier();
     if (test_rank() == 0) unlink(test_scratch_of_all("out.nc"));
