@@ -1,5 +1,6 @@
 #include "cli/job.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +303,12 @@ static void show_progress(void *user, size_t done)
 static gwf_status put_step(void *user, const stream_step *step, gwf_error *err)
 {
     job *j = user;
+    if (step->time != j->times[step->step] && !isnan(step->time))
+        return gwf_fail(err, GWF_ERR_DATA,
+                        "%s%s: step %zu is of time %.17g now, was of %.17g: another program has "
+                        "changed the input",
+                        j->a->inputs.items[0], j->a->inputs.count > 1 ? " and further inputs" : "",
+                        j->first + step->step, step->time, j->times[step->step]);
     return j->kind->put(j, step, err);
 }
 
