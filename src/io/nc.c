@@ -122,7 +122,7 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
 {
     *file = (gwf_nc){.id = -1, .path = NULL};
     GWF_TRY(gwf_nc_check_local(path, err));
-    struct stat seen;
+    struct stat seen = {0};
     GWF_TRY(check_readable(path, &seen, err));
     GWF_TRY(take_path(file, path, err));
     file->device = seen.st_dev;
