@@ -155,7 +155,8 @@ if mount -t tmpfs -o size=230m tmpfs disk 2> /dev/null; then
         head -c 500M /dev/zero > disk/other 2> /dev/null
         wait "$launched"
         verdict "a full disk: an error" $((! $?))
-        says "that says what is missing" ": disk/x.nc: needs " err
+        says "that names the file" ": disk/x.nc" err
+        holds "and says what is missing" grep -qE "needs |No space left" err
         holds "in one line" test "$(grep -c error: err)" -eq 1
         kept=$(finished disk/x.nc.part)
         holds "$kept steps are kept" test "$kept" -gt 0 -a "$kept" -lt $steps
