@@ -34,6 +34,10 @@ for file in "$source"/configs/*.yaml; do
     holds "${file##*/} has options only" test -z "$(comm -23 keys options)"
 done
 
+options_of prepare > options
+keys_of "$source/configs/prepare.yaml" > keys
+holds "prepare.yaml has the options of the help, in its order" diff options keys
+
 # --- all from a file ---------------------------------------------------------------------------
 cat > run.yaml << 'END'
 model: unet.nc
