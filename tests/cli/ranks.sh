@@ -1,6 +1,6 @@
 # What tests of the command over ranks share; sourced after check.sh. Needs gwflux, programs and
 # launcher: mpiexec, the flag for the number of ranks, further words.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 export OMPI_MCA_btl_vader_backing_directory=$scratch # killed ranks leave nothing in /dev/shm
 
 # ranks N COMMAND...
