@@ -26,10 +26,12 @@
  *   --storm S           u is 500 m/s at one level of step S
  *   --flat              zonal wind, pressure and temperature the same everywhere on a level
  *   --deflate L         compression, with shuffle
- *   --big               137 levels, chunks of one level; for benchmarks with --grid 721x1440 */
+ *   --big               137 hybrid levels, noise that does not compress, all steps as the first:
+ * for benchmarks with --grid 721x1440 */
 #include <math.h>
 #include <netcdf.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +40,7 @@
 #include "model/model.h"
 
 enum { MOST_LEVELS = 137, NAME = 64 };
-static const double gravity = 9.80665, gas = 287.05, kappa = 0.286, missing = -9999;
+static const double gravity = 9.80665, gas = 287.05, kappa = 0.286, missing = -32767;
 
 typedef struct options {
     const char *path, *fields, *grid, *levels, *calendar, *order, *names, *missing;
@@ -251,7 +253,7 @@ static const field fields[] = {
     {"omega", "lagrangian_tendency_of_air_pressure", "Pa s**-1", "Pa s-1", true, 0, 1, 0},
     {"w", "upward_air_velocity", "m s-1", "m s-1", true, 0, 1, 0},
     {"sp", "surface_air_pressure", "Pa", "hPa", false, 90000, 0.01, 0},
-    {"lnsp", "", "~", "1", false, 0, 1, 0},
+    {"lnsp", "", "~", "1", false, 11, 1, 0},
     {"z", "surface_geopotential", "m**2 s**-2", "m2 s-2", false, 0, 1, 0},
 };
 
@@ -264,10 +266,19 @@ static const field *find_field(const char *name, size_t length)
     return NULL;
 }
 
-/* Surface pressure is rounded to whole Pa: it has to fit a short as well. */
+/* Surface pressure and its logarithm have to fit a short as well. */
 static double grain_of(const options *o, const field *f)
 {
-    return strcmp(f->name, "sp") == 0 ? 1 : o->grain;
+    return strcmp(f->name, "sp") == 0 ? 1 : strcmp(f->name, "lnsp") == 0 ? 16384 : o->grain;
+}
+
+/* In [-0.03, 0.03], from one place to the next at random: some bits of a packed value, as
+ * reanalyses have them. */
+static double noise(const size_t index[4])
+{
+    uint64_t x = ((index[1] * 8192 + index[2]) * 8192 + index[3]) * 0x9E3779B97F4A7C15U;
+    x = (x ^ x >> 31) * 0xBF58476D1CE4E5B9U;
+    return 0.03 * ((double)(x >> 32) / (double)(1U << 31) - 1);
 }
 
 /* As it is stored; index: time, level, lat, lon. */
@@ -281,6 +292,7 @@ static double stored(const options *o, const field *f, const size_t index[4])
     const double p = f->levels ? o->a[index[1]] + o->b[index[1]] * ps : ps;
     double value = value_of(o, f->name, step, lat, lon, p);
     if (o->storm == (int)index[0] && strcmp(f->name, "u") == 0 && index[1] == 3) value = 500;
+    if (o->big && f->levels) value += noise(index);
     if (strcmp(o->missing, f->name) == 0 || (o->below_ground && f->levels && !o->hybrid && p > ps))
         return missing;
     if (o->grain > 0) {
@@ -332,21 +344,10 @@ static int define(const options *o, int file, const field *f)
     return id;
 }
 
-/* One step of a field, in the order of its dimensions. */
-static void write_step(const options *o, int file, int id, const field *f, size_t step)
+static void fill(const options *o, const field *f, size_t step, int rank, const int *which,
+                 const size_t *count, size_t n, float *values)
 {
-    size_t start[4] = {0}, count[4], index[4] = {step}, n = 1;
-    const size_t lengths[4] = {1, f->levels ? o->nlev : 1, o->nlat, o->nlon};
-    int which[4], rank = 0;
-    for (const char *c = o->order; *c; c++) {
-        const int dim = *c == 't' ? 0 : *c == 'z' ? 1 : *c == 'y' ? 2 : 3;
-        if (dim == 1 && !f->levels) continue;
-        if (dim == 0) start[rank] = step;
-        count[rank] = lengths[dim];
-        n *= lengths[dim];
-        which[rank++] = dim;
-    }
-    float *values = malloc(n * sizeof *values);
+    size_t index[4] = {step};
     for (size_t i = 0; i < n; i++) {
         size_t rest = i;
         for (int d = rank - 1; d >= 0; d--) {
@@ -355,7 +356,28 @@ static void write_step(const options *o, int file, int id, const field *f, size_
         }
         values[i] = (float)stored(o, f, index);
     }
-    check(nc_put_vara_float(file, id, start, count, values), f->name);
+}
+
+/* All steps of a field, in the order of its dimensions. */
+static void write_steps(const options *o, int file, int id, const field *f)
+{
+    size_t start[4] = {0}, count[4], n = 1;
+    const size_t lengths[4] = {1, f->levels ? o->nlev : 1, o->nlat, o->nlon};
+    int which[4], rank = 0, time = 0;
+    for (const char *c = o->order; *c; c++) {
+        const int dim = *c == 't' ? 0 : *c == 'z' ? 1 : *c == 'y' ? 2 : 3;
+        if (dim == 1 && !f->levels) continue;
+        if (dim == 0) time = rank;
+        count[rank] = lengths[dim];
+        n *= lengths[dim];
+        which[rank++] = dim;
+    }
+    float *values = malloc(n * sizeof *values);
+    for (size_t s = 0; s < o->steps; s++) {
+        start[time] = s;
+        if (s == 0 || !o->big) fill(o, f, s, rank, which, count, n, values);
+        check(nc_put_vara_float(file, id, start, count, values), f->name);
+    }
     free(values);
 }
 
@@ -428,8 +450,7 @@ int main(int argc, char **argv)
     }
     check(nc_enddef(file), "header");
     write_axes(&o, file, time, lat, lon, levels);
-    for (size_t s = 0; s < o.steps; s++)
-        for (int i = 0; i < n; i++) write_step(&o, file, ids[i], meant[i], s);
+    for (int i = 0; i < n; i++) write_steps(&o, file, ids[i], meant[i]);
     check(nc_close(file), "closing");
     free(o.lat);
     free(o.lon);

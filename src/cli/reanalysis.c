@@ -10,7 +10,7 @@
 #include "fields/units.h"
 #include "fields/vertical.h"
 
-enum { PIECE_VALUES = 1 << 24 }; /* of a field on its own grid, in memory at a time: 64 MB */
+enum { PIECE_VALUES = 1 << 22 }; /* of a field on its own grid, in memory at a time: 16 MB */
 
 /* Where nothing else is known of the surface pressure: 1013.25 hPa at sea level, scale height 8 km.
  */

@@ -205,9 +205,11 @@ static gwf_status make_piece(gwf_atmosphere *atmosphere, size_t index, gwf_quant
     if (status == GWF_OK)
         status = piece.cells
                      ? gwf_atm_nc_cells(file, v, &l, piece.cells, &grid, err)
-                     : gwf_atm_nc_grid(file, v, &l, &atmosphere->log, &grid, &piece.order, err);
+                     : gwf_atm_nc_grid(file, v, &l, atmosphere->grid.lat ? NULL : &atmosphere->log,
+                                       &grid, &piece.order, err);
     if (status == GWF_OK && upper)
-        status = gwf_atm_levels_read(file, v, l.level, &atmosphere->log, &levels, err);
+        status = gwf_atm_levels_read(file, v, l.level,
+                                     atmosphere->levels.a ? NULL : &atmosphere->log, &levels, err);
     if (status == GWF_OK && upper) {
         piece.nlev = levels.n;
         piece.bottom_up = levels.bottom_up;
@@ -288,8 +290,8 @@ static size_t stride_of(const size_t *count, int rank, int dim)
     return stride;
 }
 
-/* The file's dimensions lie as (level, latitude, longitude) or (level, cells), all in the order
- * handed out. */
+/* The file's dimensions lie as (level, latitude, longitude) or (level, cells), all but the rows
+ * (see flip) in the order handed out. */
 static bool lies_as_handed_out(const gwf_atm_piece *p, const size_t *count, size_t levels)
 {
     const gwf_atm_order *o = &p->order;
@@ -297,7 +299,28 @@ static bool lies_as_handed_out(const gwf_atm_piece *p, const size_t *count, size
         return levels == 1 ||
                (stride_of(count, p->rank, p->level_dim) == p->cells && !p->bottom_up);
     return (levels == 1 || (p->level_dim < p->lat_dim && !p->bottom_up)) &&
-           p->lat_dim < p->lon_dim && !o->north_first && !o->westward && o->lon_start == 0;
+           p->lat_dim < p->lon_dim && !o->westward && o->lon_start == 0;
+}
+
+static void swap(float *a, float *b, size_t n)
+{
+    enum { BLOCK = 512 };
+    float kept[BLOCK];
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t bytes = (n - i < BLOCK ? n - i : BLOCK) * sizeof *kept;
+        memcpy(kept, a + i, bytes);
+        memcpy(a + i, b + i, bytes);
+        memcpy(b + i, kept, bytes);
+    }
+}
+
+/* Rows from north to south, which most reanalyses have, become those from south to north: in place,
+ * as such files are large. */
+static void flip(const gwf_atm_piece *p, size_t levels, float *values)
+{
+    const size_t rows = p->order.file_nlat, n = p->order.nlon;
+    for (size_t k = 0; k < levels; k++, values += rows * n)
+        for (size_t i = 0; i < rows / 2; i++) swap(values + i * n, values + (rows - 1 - i) * n, n);
 }
 
 static void arrange(const gwf_atm_piece *p, const size_t *count, size_t levels, const float *from,
@@ -336,8 +359,11 @@ gwf_status gwf_atm_nc_read(gwf_atmosphere *atmosphere, gwf_atm_cursor *cursor, s
         count[p->lat_dim] = p->order.file_nlat;
         count[p->lon_dim] = p->order.nlon; /* a repeated meridian stays in the file */
     }
-    if (lies_as_handed_out(p, count, levels))
-        return gwf_slab_read(cursor->slab, start, count, values, err);
+    if (lies_as_handed_out(p, count, levels)) {
+        GWF_TRY(gwf_slab_read(cursor->slab, start, count, values, err));
+        if (!p->cells && p->order.north_first) flip(p, levels, values);
+        return GWF_OK;
+    }
     if (!gwf_size_product(count, p->rank, &n))
         return gwf_fail(err, GWF_ERR_MEMORY, "variable %s: too large", p->name);
     GWF_TRY(gwf_atm_scratch(atmosphere, n, err));

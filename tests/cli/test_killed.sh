@@ -85,7 +85,7 @@ while [ $killed -lt $wanted ] && [ $runs -lt $((6 * wanted)) ]; do
     elif [ -e x.nc.part ]; then
         now=$(finished x.nc.part)
         [ "$now" -ge "$last" ] || verdict "run $runs: $last steps were finished, now $now are" 1
-        [ "$now" -gt $last ] && resumed=$((resumed + 1))
+        [ "$now" -gt "$last" ] && resumed=$((resumed + 1))
         last=$now
     fi
 done

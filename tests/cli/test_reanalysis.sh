@@ -191,7 +191,7 @@ if [ -n "$mpirun" ] && command -v "$mpirun" > /dev/null; then
     export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader
     for ranks in 1 2 3; do
         for writer in root all; do
-            on() { "$mpirun" -n $ranks "$gwflux" "$@" --threads 1 --writer $writer --overwrite; }
+            on() { "$mpirun" -n "$ranks" "$gwflux" "$@" --threads 1 --writer "$writer" --overwrite; }
             works "predict, $ranks ranks, writer $writer" on predict -m unet.nc -i long.nc -o ranks.nc
             works "the same" compare ranks.nc 0 long_out.nc 0 7 0 uw vw ps outside_training_range
             works "prepare, $ranks ranks, writer $writer" on prepare -m unet.nc -i long.nc -o ranks.nc
