@@ -16,7 +16,7 @@ each=100 most=1500 # kB
 inputs=(-i in0.nc)
 for n in 1 2 3 4 5 6 7 8 9; do
     ln in0.nc in$n.nc # another name, by which a run that reads it can be seen to
-    inputs+=(-i in$n.nc)
+    inputs+=(-i "in$n.nc")
 done
 
 # watched WRITERS RANKS OPTIONS...: early and late of every rank that writes differ by little, and by
