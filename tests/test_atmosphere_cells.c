@@ -22,12 +22,13 @@ static double lon_of(size_t cell)
     return -180 + 360 * fmod(0.414 * (double)cell, 1);
 }
 
-/* A file whose dimensions are called by the letters of `order`: t and z as ERA5 has them, c 42, y
- * 6, x 7, f 2, r 3, q 2, w 5, 1 a length of 1. All but t and z are those of the cells. */
+/* A file whose dimensions are called by the letters of `order`: t and z as ERA5 has them; c 42,
+ * y 6, x 7, f 2, r 3, q 2, w 5, o 42, 1 a length of 1. All but t and z are those of the cells. */
 typedef struct cells_case {
     const char *order, *name, *standard_name;
     bool bottom_up;
-    const char *lat, *lon; /* names of the centres, NULL: none; over the same dimensions */
+    const char *lat, *lon; /* names of the centres, NULL: none                      */
+    const char *over;      /* their dimensions, NULL: those of the cells in `order` */
     const char *units;     /* "radian": the centres in radians */
     bool named;            /* in the attribute coordinates     */
     double spoilt;         /* added to the latitude of cell 5  */
@@ -35,8 +36,8 @@ typedef struct cells_case {
 
 static size_t length_of(char letter)
 {
-    const char *const letters = "tzcyxfrqw1";
-    static const size_t lengths[] = {NT, NZ, CELLS, 6, 7, 2, 3, 2, 5, 1};
+    const char *const letters = "tzcyxfrqwo1";
+    static const size_t lengths[] = {NT, NZ, CELLS, 6, 7, 2, 3, 2, 5, CELLS, 1};
     return lengths[strchr(letters, letter) - letters];
 }
 
@@ -102,7 +103,7 @@ static void put_centres(int file, const cells_case *k)
     for (int d = 0; d < 2 && k->lat; d++) {
         int dims[8], id, rank = 0;
         double values[CELLS];
-        for (const char *c = k->order; *c; c++)
+        for (const char *c = k->over ? k->over : k->order; *c; c++)
             if (is_across(*c)) dims[rank++] = dimension(file, *c);
         for (size_t c = 0; c < CELLS; c++) {
             values[c] = d == 0 ? lat_of(c) + (c == 5) * k->spoilt : lon_of(c);
@@ -267,9 +268,11 @@ static void test_centres(void)
         {.order = "tzc", .name = "u", .lat = "y_place", .lon = "x_place", .named = true},
         {.order = "tzyx", .name = "u", .lat = "nav_lat", .lon = "nav_lon"},
         {.order = "tyzx", .name = "u", .lat = "y_place", .lon = "x_place", .named = true},
-        /* neither of the same dimensions nor an angle */
+        /* no angle, not named, over other dimensions */
         {.order = "tzc", .name = "u", .lat = "lat", .lon = "lon", .units = "m"},
         {.order = "tzc", .name = "u", .lat = "y_place", .lon = "x_place"},
+        {.order = "tzc", .name = "u", .lat = "lat", .lon = "lon", .over = "o"},
+        {.order = "tzyx", .name = "u", .lat = "lat", .lon = "lon", .over = "xy"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         make(path, &cases[i]);

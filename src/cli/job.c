@@ -1,5 +1,6 @@
 #include "cli/job.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,7 +174,7 @@ static gwf_status look_too(job *j, const outline *o, gwf_error *err)
     GWF_TRY(open_input(j, NULL, err));
     if (in->nlat == o->nlat && in->nlon == o->nlon && in->steps == o->total) return GWF_OK;
     return gwf_fail(err, GWF_ERR_MISMATCH,
-                    "%s%s: not what rank 0 has (%zu steps of %zu x %zu, there %zu of %zu x %zu)",
+                    "%s%s: %zu x %zu x %zu (time, lat, lon), rank 0 has %zu x %zu x %zu there",
                     inputs->items[0], inputs->count > 1 ? " and further inputs" : "", in->steps,
                     in->nlat, in->nlon, o->total, o->nlat, o->nlon);
 }
@@ -302,6 +303,12 @@ static void show_progress(void *user, size_t done)
 static gwf_status put_step(void *user, const stream_step *step, gwf_error *err)
 {
     job *j = user;
+    if (step->time != j->times[step->step] && !isnan(step->time))
+        return gwf_fail(err, GWF_ERR_DATA,
+                        "%s%s: step %zu is of time %.17g now, was of %.17g: another program has "
+                        "changed the input",
+                        j->a->inputs.items[0], j->a->inputs.count > 1 ? " and further inputs" : "",
+                        j->first + step->step, step->time, j->times[step->step]);
     return j->kind->put(j, step, err);
 }
 

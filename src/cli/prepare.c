@@ -79,8 +79,15 @@ static gwf_status open_file(job *j, const sink_opening *how, char **names, gwf_e
 
 static gwf_status open_output(job *j, const sink_opening *how, gwf_error *err)
 {
+    gwf_status status = GWF_OK;
+    if (!j->input.atmosphere)
+        status = gwf_fail(err, GWF_ERR_ARGUMENT,
+                          "%s: holds normalised features already; prepare makes them of reanalysis "
+                          "files",
+                          j->a->inputs.items[0]);
+    GWF_TRY(gwf_agree(j->w.leaders, status, err));
     char **names = job_channel_names(&j->reads.in);
-    const gwf_status status = open_file(j, how, names, err);
+    status = open_file(j, how, names, err);
     free(names);
     return status;
 }

@@ -44,7 +44,8 @@ static gwf_status run_often(gwf_plan *plan, const gwf_network *n, const tile_tim
     }
     for (size_t i = 0; i < plane * (size_t)n->inputs; i++)
         in[i] = (float)((i * 7919) % 2048) / 1024.0f - 1.0f;
-    for (int i = 0; i < steps; i++) GWF_TRY_DONE(gwf_plan_run(plan, in, out, err));
+    for (int i = 0; i < steps + 1; i++) /* the first one warms up */
+        GWF_TRY_DONE(gwf_plan_run(plan, in, out, err));
 done:
     free(in);
     free(out);
@@ -114,7 +115,7 @@ static void sum_up(scaling *s)
     s->weights = reading > 0 ? bytes / reading : 0;
 }
 
-static double predict_alone(const scaling *s, int nlat, int nlon)
+double scaling_alone(const scaling *s, int nlat, int nlon)
 {
     const gwf_cut cut = {nlat, nlon, {1, 1}, s->block};
     const gwf_map_time t = gwf_time_of_map(&s->here, &s->networks[1][1], &cut);
@@ -255,7 +256,7 @@ gwf_status scaling_measure(scaling *s, const gwf_options *options, int steps, co
     s->here.root = s->here.near.bandwidth;
     for (int k = 0; k < SCALING_CHECKS && s->layers; k++)
         if (s->checks[k].measured > 0)
-            s->checks[k].predicted = predict_alone(s, s->checks[k].nlat, s->checks[k].nlon);
+            s->checks[k].predicted = scaling_alone(s, s->checks[k].nlat, s->checks[k].nlon);
     return GWF_OK;
 }
 

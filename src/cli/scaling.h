@@ -32,6 +32,9 @@ gwf_status scaling_measure(scaling *s, const gwf_options *options, int steps, co
                            gwf_engine *engine, gwf_error *err);
 void scaling_free(scaling *s);
 
+/* Predicted seconds of a tile of this size, its borders copied but nothing sent. */
+double scaling_alone(const scaling *s, int nlat, int nlon);
+
 /* On the leader: the tables to stdout and, where json is not "", the same to that file. seconds:
  * the fastest map of `engine` as it is cut here. IO: the file cannot be written. */
 gwf_status scaling_print(const scaling *s, const gwf_engine *engine, double seconds,

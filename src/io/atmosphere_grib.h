@@ -44,9 +44,9 @@ typedef struct gwf_grib_axes {
 gwf_status gwf_grib_axes_of(codes_handle *message, const char *where, gwf_grib_axes *axes,
                             gwf_error *err);
 void gwf_grib_axes_free(gwf_grib_axes *axes);
-/* The same as cells in the order of the message; reduced grids and unstructured ones, too, the
- * latter without centres. MISMATCH when it has another number of them. The caller frees, on failure
- * too. */
+/* The same as cells in the order of the message; reduced and unstructured grids, too (without
+ * centres those that are unstructured or end on the way around). MISMATCH when it has another
+ * number of them. The caller frees, on failure too. */
 gwf_status gwf_grib_cells_of(codes_handle *message, const char *where, size_t cells,
                              gwf_atm_grid *grid, gwf_error *err);
 

@@ -290,17 +290,64 @@ static gwf_status regular_cells(codes_handle *message, const char *where, gwf_at
     return status;
 }
 
-/* ecCodes knows the places of a reduced grid. */
-static gwf_status reduced_centres(codes_handle *message, const char *where, gwf_atm_grid *grid,
-                                  gwf_error *err)
+/* Points of each row; owned by the caller. NULL when they are not those of the message. */
+static long *rows_of(codes_handle *message, size_t nlat, size_t points)
 {
-    size_t n = grid->nlon, m = grid->nlon;
-    GWF_TRY(gwf_atm_cells_alloc(grid, where, err));
-    if (codes_get_double_array(message, "latitudes", grid->cell_lat, &n) == CODES_SUCCESS &&
-        codes_get_double_array(message, "longitudes", grid->cell_lon, &m) == CODES_SUCCESS &&
-        n == grid->nlon && m == grid->nlon)
-        return GWF_OK;
-    return gwf_fail(err, GWF_ERR_FORMAT, "%s: the places of its grid cannot be told", where);
+    size_t n = 0, sum = 0;
+    if (codes_get_size(message, "pl", &n) != CODES_SUCCESS || n != nlat) return NULL;
+    long *pl = malloc(n * sizeof *pl);
+    bool fits = pl && codes_get_long_array(message, "pl", pl, &n) == CODES_SUCCESS && n == nlat;
+    for (size_t i = 0; fits && i < nlat; i++) {
+        fits = pl[i] >= 0 && (size_t)pl[i] <= points - sum;
+        if (fits) sum += (size_t)pl[i];
+    }
+    if (fits && sum == points) return pl;
+    free(pl);
+    return NULL;
+}
+
+/* Each row goes around by itself, eastward from 0. */
+static bool goes_around(codes_handle *message, const long *pl, size_t nlat)
+{
+    long most = 1;
+    for (size_t i = 0; i < nlat; i++)
+        if (pl[i] > most) most = pl[i];
+    const double first = real(message, "longitudeOfFirstGridPointInDegrees");
+    const double last = real(message, "longitudeOfLastGridPointInDegrees");
+    if (number(message, "iScansNegatively", 0) || number(message, "alternativeRowScanning", 0))
+        return false;
+    return first == 0 && fabs(last - (360 - 360 / (double)most)) < 2e-3;
+}
+
+/* Rows of a reduced grid around the globe, computed here: ecCodes would decode the values for it,
+ * which are not read yet. Other reduced grids are left without centres. */
+static gwf_status reduced_centres(codes_handle *message, const char *where, bool gaussian,
+                                  gwf_atm_grid *grid, gwf_error *err)
+{
+    const long nj = number(message, "Nj", 0);
+    if (nj < 1 || nj > GWF_ATM_AXIS)
+        return gwf_fail(err, GWF_ERR_FORMAT, "%s: %ld latitudes", where, nj);
+    gwf_grib_axes axes = {.nlat = (size_t)nj};
+    long *pl = rows_of(message, axes.nlat, grid->nlon);
+    gwf_status status = GWF_OK;
+    if (!pl || !goes_around(message, pl, axes.nlat)) goto done;
+    axes.lat = calloc(axes.nlat, sizeof(double));
+    if (!axes.lat) status = gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", where);
+    if (status != GWF_OK) goto done;
+    if (gaussian)
+        GWF_TRY_DONE(fill_gaussian(message, where, &axes, err));
+    else
+        fill_latitudes(message, &axes);
+    GWF_TRY_DONE(gwf_atm_cells_alloc(grid, where, err));
+    for (size_t i = 0, c = 0; i < axes.nlat; i++)
+        for (long j = 0; j < pl[i]; j++, c++) {
+            grid->cell_lat[c] = axes.lat[i];
+            grid->cell_lon[c] = 360 * (double)j / (double)pl[i];
+        }
+done:
+    free(axes.lat);
+    free(pl);
+    return status;
 }
 
 gwf_status gwf_grib_cells_of(codes_handle *message, const char *where, size_t cells,
@@ -309,13 +356,14 @@ gwf_status gwf_grib_cells_of(codes_handle *message, const char *where, size_t ce
     char kind[64];
     kind_of(message, kind, sizeof kind);
     *grid = (gwf_atm_grid){.nlat = 1, .nlon = cells, .unstructured = true};
-    const bool reduced = strcmp(kind, "reduced_gg") == 0 || strcmp(kind, "reduced_ll") == 0;
+    const bool gaussian = strcmp(kind, "reduced_gg") == 0;
+    const bool reduced = gaussian || strcmp(kind, "reduced_ll") == 0;
     if (!reduced && strcmp(kind, "unstructured_grid") != 0)
         return regular_cells(message, where, grid, err);
     const long points = number(message, "numberOfDataPoints", -1);
     if (points < 0 || (size_t)points != cells)
         return other_cells(where, points < 0 ? 0 : (size_t)points, cells, err);
-    return reduced ? reduced_centres(message, where, grid, err) : GWF_OK;
+    return reduced ? reduced_centres(message, where, gaussian, grid, err) : GWF_OK;
 }
 #else
 typedef int gwf_no_eccodes;

@@ -65,7 +65,7 @@ gwf_status gwf_nc_check_local(const char *path, gwf_error *err)
 
 /* NetCDF-C's own words for these cases lead astray ("Unknown file format" for an empty file), and
  * it would wait for a pipe. */
-static gwf_status check_readable(const char *path, gwf_error *err)
+static gwf_status check_readable(const char *path, struct stat *seen, gwf_error *err)
 {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
@@ -80,6 +80,7 @@ static gwf_status check_readable(const char *path, gwf_error *err)
         return gwf_fail(err, GWF_ERR_FORMAT, "%s: is not a regular file", path);
     if (info.st_size == 0)
         return gwf_fail(err, GWF_ERR_FORMAT, "%s: is empty, expected a NetCDF file", path);
+    *seen = info;
     return GWF_OK;
 }
 
@@ -121,8 +122,12 @@ gwf_status gwf_nc_open(const char *path, gwf_nc *file, gwf_error *err)
 {
     *file = (gwf_nc){.id = -1, .path = NULL};
     GWF_TRY(gwf_nc_check_local(path, err));
-    GWF_TRY(check_readable(path, err));
+    struct stat seen = {0};
+    GWF_TRY(check_readable(path, &seen, err));
     GWF_TRY(take_path(file, path, err));
+    file->device = seen.st_dev;
+    file->inode = seen.st_ino;
+    file->bytes = seen.st_size;
     gwf_nc_keep_quiet();
     const int rc = GWF_NC(nc_open(path, NC_NOWRITE, &file->id));
     if (rc != NC_NOERR) return open_failed(file, rc, err);

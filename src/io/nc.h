@@ -16,6 +16,9 @@ typedef enum gwf_nc_type { GWF_NC_FLOAT, GWF_NC_DOUBLE, GWF_NC_INT, GWF_NC_CHAR 
 typedef struct gwf_nc {
     int id;     /* netCDF id, -1 when closed */
     char *path; /* owned, for messages */
+    /* The file as it was before it was opened for reading: is it still the same, as long? */
+    unsigned long long device, inode;
+    long long bytes;
 } gwf_nc;
 
 typedef struct gwf_nc_variable {

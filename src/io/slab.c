@@ -20,7 +20,6 @@ struct gwf_slab {
     gwf_chunk_reader *chunks; /* NULL: through NetCDF-C */
     void *scratch;            /* stored values that are not floats, made at the first read */
     char how[96], advice[256];
-    struct stat opened; /* the file when it was opened */
 };
 
 /* --- chunk by chunk, where that was built --------------------------------------------------- */
@@ -97,7 +96,6 @@ gwf_status gwf_slab_open(const gwf_nc *file, const gwf_nc_variable *v, int threa
     *slab = calloc(1, sizeof **slab);
     if (!*slab) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", file->path);
     **slab = (gwf_slab){.file = *file, .v = *v};
-    if (stat(file->path, &(*slab)->opened) != 0) (*slab)->opened = (struct stat){0};
     const gwf_status status = inspect(*slab, err);
     if (status == GWF_OK)
         gwf_slab_set_threads(*slab, threads);
@@ -239,16 +237,15 @@ static gwf_status check_request(const gwf_slab *slab, const size_t *start, const
 /* HDF5 and NetCDF-C give zeros for what is behind the end of a file: one that is cut while it is
  * read (copied anew, a disk that is going) would pass unseen. One that is removed or replaced stays
  * readable. */
-static gwf_status check_length(const gwf_slab *slab, const char *path, gwf_error *err)
+static gwf_status check_length(const gwf_nc *file, gwf_error *err)
 {
     struct stat now;
-    const struct stat *old = &slab->opened;
-    if (stat(path, &now) != 0 || now.st_dev != old->st_dev || now.st_ino != old->st_ino ||
-        now.st_size >= old->st_size)
+    if (stat(file->path, &now) != 0 || now.st_dev != file->device || now.st_ino != file->inode ||
+        now.st_size >= file->bytes)
         return GWF_OK;
     return gwf_fail(err, GWF_ERR_IO,
-                    "%s: has become shorter while it was read (%lld of %lld bytes)", path,
-                    (long long)now.st_size, (long long)old->st_size);
+                    "%s: has become shorter while it was read (%lld of %lld bytes)", file->path,
+                    (long long)now.st_size, file->bytes);
 }
 
 gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *count, float *values,
@@ -259,5 +256,5 @@ gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *coun
     if (n == 0) return GWF_OK;
     GWF_TRY(slab->chunks ? read_chunks(slab, start, count, values, err)
                          : read_plainly(slab, start, count, n, values, err));
-    return check_length(slab, slab->file.path, err);
+    return check_length(&slab->file, err);
 }

@@ -8,7 +8,7 @@
  *
  * What is finished, also in a PATH.part that a killed run has left: step s is if and only if
  * time(s) is there and is not the fill value. A step's values go to the disk first (fdatasync),
- * only then its time, and nothing else in the file changes once it is made: neither a kill nor a
+ * only then its time, and nothing else in the file changes until it is closed: neither a kill nor a
  * machine that dies leaves a time without its data, or a damaged file. So that small steps stay
  * cheap, this commit happens about once a second, and always in finish() and abandon().
  *

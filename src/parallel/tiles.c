@@ -32,30 +32,42 @@ static bool fits(gwf_tiling t, int nlat, int nlon)
             t.rows <= nlat / GWF_TILE_UNIT && t.cols <= nlon / GWF_TILE_UNIT);
 }
 
-/* Points of the largest tile, which is the first, and of its border. */
-static void weigh(gwf_tiling t, int nlat, int nlon, long *points, long *border)
+/* What makes one tiling better than another, of the largest tile, which is the first: fewer points,
+ * then longer rows (up to WIDE: convolutions work along them), then a shorter border. */
+typedef struct merit {
+    long points, width, border;
+} merit;
+
+static merit merit_of(gwf_tiling t, int nlat, int nlon)
 {
+    enum { WIDE = 256 };
     const gwf_tile first = gwf_tile_of(t, nlat, nlon, 0);
-    *points = (long)first.rows * first.cols;
-    *border = (t.rows > 1 ? 2L * first.cols : 0) + (t.cols > 1 ? 2L * first.rows : 0);
+    return (merit){
+        .points = (long)first.rows * first.cols,
+        .width = first.cols < WIDE ? first.cols : WIDE,
+        .border = (t.rows > 1 ? 2L * first.cols : 0) + (t.cols > 1 ? 2L * first.rows : 0),
+    };
+}
+
+static bool is_better(const merit *a, const merit *b)
+{
+    if (a->points != b->points) return a->points < b->points;
+    if (a->width != b->width) return a->width > b->width;
+    return a->border < b->border;
 }
 
 static gwf_status find_best(int ranks, int nlat, int nlon, gwf_tiling *best, gwf_error *err)
 {
-    long least = 0, shortest = 0;
+    merit most = {0};
     *best = (gwf_tiling){0, 0};
     for (int rows = 1; rows <= ranks; rows++) {
         const gwf_tiling t = {rows, ranks / rows};
-        long points, border;
         if (ranks % rows || !fits(t, nlat, nlon)) continue;
-        if (ranks == 1) break;
-        weigh(t, nlat, nlon, &points, &border);
-        if (best->rows && (points > least || (points == least && border >= shortest))) continue;
+        const merit m = merit_of(t, nlat, nlon);
+        if (best->rows && !is_better(&m, &most)) continue;
         *best = t;
-        least = points;
-        shortest = border;
+        most = m;
     }
-    if (ranks == 1) *best = (gwf_tiling){1, 1};
     if (best->rows) return GWF_OK;
     return gwf_fail(err, GWF_ERR_MISMATCH,
                     "a grid of %d latitudes and %d longitudes cannot be cut into %d tiles with "
@@ -115,22 +127,6 @@ struct gwf_mover {
 #endif
 };
 
-/* Where the tile of a rank begins among the packed ones. */
-static size_t packed_at(const gwf_mover *m, int rank)
-{
-    size_t at = 0;
-    for (int r = 0; r < rank; r++) {
-        const gwf_tile t = gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, r);
-        at += (size_t)t.rows * (size_t)t.cols;
-    }
-    return at * (size_t)m->channels;
-}
-
-static size_t tile_values(const gwf_mover *m, const gwf_tile *t)
-{
-    return (size_t)m->channels * (size_t)t->rows * (size_t)t->cols;
-}
-
 /* One tile out of a whole map, or (back) into it. */
 static void copy_tile(const gwf_mover *m, const gwf_tile *t, float *whole, float *tile, bool back)
 {
@@ -144,11 +140,6 @@ static void copy_tile(const gwf_mover *m, const gwf_tile *t, float *whole, float
             else
                 memcpy(tile, at, row);
         }
-}
-
-static gwf_tile tile_at(const gwf_mover *m, int rank)
-{
-    return gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, rank);
 }
 
 void gwf_mover_free(gwf_mover **mover)
@@ -187,6 +178,27 @@ gwf_status gwf_mover_create(const gwf_tiles *tiles, int channels, gwf_mover **mo
 }
 
 #ifdef GWF_HAVE_MPI
+
+/* Where the tile of a rank begins among the packed ones. */
+static size_t packed_at(const gwf_mover *m, int rank)
+{
+    size_t at = 0;
+    for (int r = 0; r < rank; r++) {
+        const gwf_tile t = gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, r);
+        at += (size_t)t.rows * (size_t)t.cols;
+    }
+    return at * (size_t)m->channels;
+}
+
+static size_t tile_values(const gwf_mover *m, const gwf_tile *t)
+{
+    return (size_t)m->channels * (size_t)t->rows * (size_t)t->cols;
+}
+
+static gwf_tile tile_at(const gwf_mover *m, int rank)
+{
+    return gwf_tile_of(m->tiles.tiling, m->tiles.nlat, m->tiles.nlon, rank);
+}
 
 /* Rank 0: the tile of rank r begins to travel. */
 static int begin(gwf_mover *m, int r, const gwf_tile *t, bool sending)

@@ -20,9 +20,10 @@ typedef struct gwf_tile {
     int col, cols;
 } gwf_tile;
 
-/* "4x2", or "auto" for the tiling of `ranks` whose largest tile has the fewest points and, among
- * those, the shortest border. ranks 0: as many as the text says; "auto" then needs one.
- * ARGUMENT: another text, not `ranks` tiles; MISMATCH: the grid has no such cut. */
+/* "4x2", or "auto" for the tiling of `ranks` whose largest tile has the fewest points, among those
+ * the longest rows (up to 256 points), then the shortest border. ranks 0: as many as the text says;
+ * "auto" then needs one. ARGUMENT: another text, not `ranks` tiles; MISMATCH: the grid has no such
+ * cut. */
 gwf_status gwf_tiling_find(const char *text, int ranks, int nlat, int nlon, gwf_tiling *tiling,
                            gwf_error *err);
 

@@ -71,6 +71,16 @@ works "backends" "$gwflux" info --backends
 says "lists ref" "plain loops" out
 works "bench" "$gwflux" bench -m unet.nc --steps 3 --lat 16 --lon 32
 holds "ends with the summary line" grep -Eq '^[0-9]+\.[0-9] ms per step$' out
+works "model of scaling" "$gwflux" bench -m unet.nc --steps 1 --threads 1 --model-scaling --json s.json
+says "what is not measured" "not measured" out
+says "which rows are left out" "for 721 x 1440" out
+holds "512 ranks" grep -Eq '^ *512 +[0-9]+x[0-9]+ ' out
+holds "no more tiles than fit" test "$(grep -Ec '^ +64 +[0-9]+x' out)" -eq 2
+holds "six grids as JSON" test "$(grep -c '"on": "' s.json)" -eq 6
+if command -v python3 > /dev/null; then holds "valid JSON" python3 -m json.tool s.json; fi
+fails "JSON of what" 2 "option json" "$gwflux" bench -m unet.nc --steps 1 --json s.json
+fails "JSON to nowhere" 1 "none/s.json" \
+    "$gwflux" bench -m unet.nc --steps 1 --threads 1 --model-scaling --json none/s.json
 works "help" "$gwflux" help predict
 says "lists options of the engine" "--threads N" out
 
