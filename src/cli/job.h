@@ -40,9 +40,10 @@ extern const char *const job_writers[];
             type, member, "orography", 0, GWF_OPTION_TEXT, orography, "", NULL,                    \
             "file with the surface geopotential or altitude, to estimate the surface pressure "    \
             "where the input has none"),                                                           \
-        JOB_ROW(type, member, "weights", 0, GWF_OPTION_TEXT, weights, "", NULL,                    \
-                "ESMF or SCRIP file of remapping weights from the input's grid, of any kind, its " \
-                "cells in the order of the file, to the model's"),                                 \
+        JOB_ROW(                                                                                   \
+            type, member, "weights", 0, GWF_OPTION_TEXT, weights, "", NULL,                        \
+            "ESMF or SCRIP file of remapping weights from the input's grid, which may be of any "  \
+            "kind (its cells in the order of the file), to the model's"),                          \
         JOB_ROW(type, member, "time-units", 0, GWF_OPTION_TEXT, time_units, "", NULL,              \
                 "units of a WINDSET-style input's time where it has none: \"hours since "          \
                 "2004-12-31 23:00\" makes hour 1 of 2005 midnight"),                               \

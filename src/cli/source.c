@@ -64,7 +64,7 @@ bool source_has_pressure(const source *s)
 
 const char *source_how(const source *s)
 {
-    if (!is_windset(s)) return "reading, remapping and interpolating";
+    if (!is_windset(s)) return "decoding, remapping, interpolating";
     return s->windset.open ? gwf_windset_how(s->windset.open) : "NetCDF-C";
 }
 

@@ -37,6 +37,9 @@ done
 options_of prepare > options
 keys_of "$source/configs/prepare.yaml" > keys
 holds "prepare.yaml has the options of the help, in its order" diff options keys
+"$programs/make_reanalysis" fields.nc
+works "prepare.yaml parses" "$gwflux" prepare --config "$source/configs/prepare.yaml" -m unet.nc \
+    -i fields.nc -o prepared.nc
 
 # --- all from a file ---------------------------------------------------------------------------
 cat > run.yaml << 'END'
