@@ -220,6 +220,9 @@ gwf_status job_time(job *j, const gwf_windset **time_of, const char **units, con
     *calendar = NULL;
     if (j->input.atmosphere) {
         const gwf_atmosphere_header *h = reanalysis_header(j->input.atmosphere);
+        if (h->timed && j->a->time_units)
+            gwf_log_line(&j->w.log, "option time-units: the input has %s, they are kept",
+                         h->time_units);
         if (h->timed) {
             *units = h->time_units;
             *calendar = h->time_calendar;
@@ -376,6 +379,7 @@ static gwf_status lead(job *j, gwf_error *err)
 {
     stream_times times = {0};
     if (world_speaks(&j->w)) progress_start(&j->bar);
+    j->bar.before = j->steps - j->n_pending;
     gwf_status status = stream_steps(j, &times, err);
     if (world_speaks(&j->w)) progress_end(&j->bar);
     if (j->kind->computes) gwf_engine_dismiss(j->engine, NULL);

@@ -46,7 +46,7 @@ static int ascending(const void *a, const void *b)
 static gwf_status bad_levels(const char *text, const char *why, gwf_error *err)
 {
     return gwf_fail(err, GWF_ERR_ARGUMENT,
-                    "option levels: %s: %s; expected pressures between 1.5 and 1012 hPa, such as "
+                    "option levels: %s: %s; expected pressures from 1 to 1013.25 hPa, such as "
                     "10,50,100hPa",
                     text, why);
 }
@@ -94,10 +94,13 @@ static void find_pressures(product *p, const float *surface_pressure)
 /* A part onto the pressure levels; what is outside the atmosphere the model knows is missing. */
 static void interpolate(product *p, const float *part, float *to)
 {
+    const bool cut = p->nlev < GWF_LEVELS; /* the network ends far above the ground */
     gwf_vertical_apply(p->vertical, part, to);
     for (size_t k = 0; k < p->shape.nlev; k++)
         for (size_t c = 0; c < p->n; c++)
-            if (p->levels[k] > (double)p->ps[c] || p->levels[k] < p->p[c]) to[k * p->n + c] = NAN;
+            if (p->levels[k] > (double)p->ps[c] || p->levels[k] < p->p[c] ||
+                (cut && p->levels[k] > p->p[(p->nlev - 1) * p->n + c]))
+                to[k * p->n + c] = NAN;
 }
 
 /* --- tendencies ----------------------------------------------------------------------------- */

@@ -37,8 +37,8 @@ typedef struct product_shape {
 product_shape product_shape_of(const product *p);
 
 /* flux (2 nlev, nlat, nlon) of the model, all finite; surface_pressure NULL: 1013.25 hPa; features
- * (inputs, nlat, nlon), normalised. Values on pressure levels below the ground or above the model's
- * top are GWF_MISSING. DATA: pressures that cannot be used. */
+ * (inputs, nlat, nlon), normalised. Values on pressure levels below the ground or beyond the
+ * model's levels are GWF_MISSING. DATA: pressures that cannot be used. */
 #define GWF_MISSING 9.9692099683868690e+36f
 gwf_status product_make(product *p, const float *flux, const float *surface_pressure,
                         const float *features, product_fields *fields, gwf_error *err);

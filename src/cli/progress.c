@@ -48,7 +48,7 @@ void progress_show(progress *p, size_t done, size_t steps)
     const bool last = done == steps && p->terminal;
     if (t - p->last < (p->terminal ? 0.5 : 30) && !last) return;
     p->last = t;
-    draw(p, done, steps, t > p->start ? (double)done / (t - p->start) : 0);
+    draw(p, done, steps, t > p->start ? (double)(done - p->before) / (t - p->start) : 0);
 }
 
 void progress_end(progress *p)

@@ -8,6 +8,7 @@
 typedef struct progress {
     bool terminal;
     double start, last; /* seconds */
+    size_t before;      /* steps that an earlier run has done */
 } progress;
 
 void progress_start(progress *p);

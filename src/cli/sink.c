@@ -1,5 +1,6 @@
 #include "cli/sink.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,11 @@ static gwf_status prepare(sink *s, const gwf_comm *leaders, gwf_error *err)
     for (int i = 0; i < SINK_FIELDS; i++) s->values += s->sizes[i];
     travels = !s->direct;
     GWF_TRY(gwf_comm_max(leaders, &travels, 1, err));
+    if (travels > 0 && s->values > INT_MAX)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "a step of %zu values cannot be sent to the rank that writes: choose fewer "
+                        "levels, or --writer all",
+                        s->values);
     if (travels > 0) {
         s->parcel = malloc(s->values * sizeof *s->parcel);
         if (!s->parcel) status = gwf_fail(err, GWF_ERR_MEMORY, "no memory for a step on its way");

@@ -23,9 +23,10 @@ typedef struct ring {
     const stream *s;
     slot slots[SLOTS];
     size_t read, computed, written, end;
-    size_t given; /* rank 0: numbers that all ranks have got */
-    bool stop;    /* writing failed: nothing further makes sense */
-    bool heeded;  /* a request to stop: nothing is begun any more */
+    size_t given;   /* rank 0: numbers that all ranks have got */
+    bool stop;      /* writing failed: nothing further makes sense */
+    bool heeded;    /* a request to stop: nothing is begun any more */
+    bool computing; /* turn `computed` is being computed */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -40,6 +41,7 @@ static void fail_turn(ring *r, size_t turn, gwf_status status, const gwf_error *
     r->end = turn;
     r->status = status;
     r->error = *err;
+    pthread_cond_broadcast(&r->changed);
 }
 
 static void end_turns(ring *r, size_t turn, gwf_status status, const gwf_error *err)
@@ -124,8 +126,11 @@ static void wait_for_change(ring *r)
 static void serve(ring *r, bool *all_left)
 {
     gwf_error err = {0};
+    gwf_error later = {0};
     gwf_status status = sink_serve(r->s->output, &err);
-    if (status == GWF_OK) status = gwf_queue_serve(r->s->queue, all_left, &err);
+    const gwf_status served =
+        gwf_queue_serve(r->s->queue, all_left, status == GWF_OK ? &err : &later);
+    if (status == GWF_OK) status = served;
     if (status == GWF_OK) return;
     pthread_mutex_lock(&r->mutex);
     if (r->status == GWF_OK) r->end = SIZE_MAX; /* it counts after the last turn too */
@@ -156,7 +161,8 @@ static void heed_stop(ring *r)
 {
     if (!r->s->stop || !*r->s->stop || r->heeded) return;
     r->heeded = true;
-    if (r->computed < r->end) r->end = r->computed;
+    const size_t end = r->computed + r->computing; /* what is begun is finished */
+    if (end < r->end) r->end = end;
     pthread_cond_broadcast(&r->changed);
 }
 
@@ -210,7 +216,8 @@ static bool await_turn(ring *r, size_t *turn)
         pthread_cond_wait(&r->changed, &r->mutex);
     heed_stop(r);
     *turn = r->computed;
-    const bool more = !r->stop && r->computed < r->end;
+    r->computing = !r->stop && r->computed < r->end;
+    const bool more = r->computing;
     pthread_mutex_unlock(&r->mutex);
     return more;
 }
@@ -224,6 +231,7 @@ static void compute_step(ring *r, size_t turn)
         r->s->engine ? gwf_engine_run(r->s->engine, at->features, at->prediction, &err) : GWF_OK;
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
+    r->computing = false;
     if (status == GWF_OK)
         r->computed = turn + 1;
     else

@@ -99,13 +99,13 @@ gwf_status gwf_step_file_create(const char *path, const gwf_step_layout *layout,
  * done (layout->steps): 1 for a step that is finished, 0 for one to be written; on all ranks.
  * layout->overwrite must be false (ARGUMENT).
  *
- * PATH itself is there: EXISTS. *complete then says that its gwflux_job is ours and that it has
- * our fields: there is nothing left to do, and done is all 1. With *complete false it is another
- * job's.
- * MISMATCH: PATH.part is another job's, and what differs: a global attribute of `agree` or
- * gwflux_job (absent is ""), a dimension, a value of a steady variable, units or calendar of time,
- * or the time of a finished step. FORMAT: PATH.part cannot be read, or a variable is not there as
- * it should be. IO: another process is writing it. After any failure it is as it was. */
+ * PATH itself is there: EXISTS. *complete then says that its globals of `agree` and gwflux_job
+ * are ours and that it has our fields: there is nothing left to do, and done is all 1. With
+ * *complete false it is another job's. MISMATCH: PATH.part is another job's, and what differs: a
+ * global attribute of `agree` or gwflux_job (absent is ""), a dimension, a value of a steady
+ * variable, units or calendar of time, or the time of a finished step. FORMAT: PATH.part cannot be
+ * read, or a variable is not there as it should be. IO: another process is writing it. After any
+ * failure it is as it was. */
 gwf_status gwf_step_file_resume(const char *path, const gwf_step_layout *layout,
                                 unsigned char *done, bool *complete, gwf_step_file **file,
                                 gwf_error *err);

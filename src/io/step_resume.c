@@ -307,6 +307,6 @@ gwf_status gwf_step_resume_check(const gwf_nc *nc, const gwf_step_layout *layout
 bool gwf_step_resume_same_job(const gwf_nc *nc, const gwf_step_layout *layout,
                               gwf_step_variables *variables)
 {
-    return check_global(nc, layout, GWF_STEP_JOB, NULL) == GWF_OK &&
+    return check_globals(nc, layout, NULL) == GWF_OK &&
            find_fields(nc, layout, variables, NULL) == GWF_OK;
 }

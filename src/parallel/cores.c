@@ -21,15 +21,18 @@ int gwf_cores_here(void)
     return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
 }
 
-/* Do all ranks of the node run on the same cores? */
-static gwf_status same_cores(const gwf_comm *node, const cpu_set_t *mine, bool *same,
-                             gwf_error *err)
+/* How many ranks of the node may run on just the same cores, and how many of them come before. */
+static gwf_status count_peers(const gwf_comm *node, const cpu_set_t *mine, int *peers, int *before,
+                              gwf_error *err)
 {
-    cpu_set_t first = *mine;
-    GWF_TRY(gwf_comm_broadcast(node, &first, sizeof first, 0, err));
-    double differ = !CPU_EQUAL(&first, mine);
-    GWF_TRY(gwf_comm_max(node, &differ, 1, err));
-    *same = differ == 0;
+    *peers = *before = 0;
+    for (int r = 0; r < gwf_comm_size(node); r++) {
+        cpu_set_t theirs = *mine;
+        GWF_TRY(gwf_comm_broadcast(node, &theirs, sizeof theirs, r, err));
+        if (!CPU_EQUAL(&theirs, mine)) continue;
+        ++*peers;
+        *before += r < gwf_comm_rank(node);
+    }
     return GWF_OK;
 }
 
@@ -50,29 +53,26 @@ static cpu_set_t part_of(const cpu_set_t *all, int first, int n)
 gwf_status gwf_cores_share(const gwf_comm *node, int wanted, int *threads, const gwf_log *log,
                            gwf_error *err)
 {
-    const int ranks = gwf_comm_size(node), rank = gwf_comm_rank(node);
+    int peers = 1, before = 0;
     cpu_set_t mine;
-    bool same = true;
     if (!wanted) wanted = environment_threads();
     *threads = wanted;
-    if (ranks == 1) return GWF_OK;
+    if (gwf_comm_size(node) == 1) return GWF_OK;
     if (sched_getaffinity(0, sizeof mine, &mine) != 0) CPU_ZERO(&mine);
-    GWF_TRY(same_cores(node, &mine, &same, err));
-    const int cores = CPU_COUNT(&mine);
-    if (!same || !cores) { /* the launcher has divided them, or the system does not tell */
-        if (!wanted) *threads = cores ? cores : 1;
-        return GWF_OK;
-    }
-    const int share = cores / ranks;
+    GWF_TRY(count_peers(node, &mine, &peers, &before, err));
+    const int cores = CPU_COUNT(&mine), share = cores / peers;
     if (!wanted) *threads = share ? share : 1;
+    if (!cores || (peers == 1 && *threads <= cores))
+        return GWF_OK; /* the launcher has divided them */
     if (*threads <= share) {
-        const cpu_set_t part = part_of(&mine, rank * share, share);
+        const cpu_set_t part = part_of(&mine, before * share, share);
         sched_setaffinity(0, sizeof part, &part); /* where it is not allowed, the system decides */
-    } else if (rank == 0) {
+    } else if (before == 0) {
         gwf_log_line(log,
-                     "%d ranks with %d thread%s each share %d cores: they will wait for one "
+                     "%d rank%s with %d thread%s each share %d core%s: they will wait for one "
                      "another",
-                     ranks, *threads, *threads == 1 ? "" : "s", cores);
+                     peers, peers == 1 ? "" : "s", *threads, *threads == 1 ? "" : "s", cores,
+                     cores == 1 ? "" : "s");
     }
     return GWF_OK;
 }

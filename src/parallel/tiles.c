@@ -1,5 +1,6 @@
 #include "parallel/tiles.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,11 @@ void gwf_mover_free(gwf_mover **mover)
 gwf_status gwf_mover_create(const gwf_tiles *tiles, int channels, gwf_mover **mover, gwf_error *err)
 {
     const size_t all = (size_t)channels * (size_t)tiles->nlat * (size_t)tiles->nlon;
+    const gwf_tile largest = gwf_tile_of(tiles->tiling, tiles->nlat, tiles->nlon, 0);
+    if ((size_t)channels * (size_t)largest.rows * (size_t)largest.cols > INT_MAX)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "tiles of %d x %d points and %d channels are too large: choose more tiles",
+                        largest.rows, largest.cols, channels);
     gwf_mover *m = calloc(1, sizeof *m);
     bool fine = m != NULL;
     if (fine) {
