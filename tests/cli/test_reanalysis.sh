@@ -229,7 +229,7 @@ stopped() { # stopped COMMAND BLOCKS OPTION...
     works "nothing left to do" "$gwflux" "$what" -m unet.nc -i longer.nc -o "$what.nc" "$@" --resume
     says "is said" "nothing to do" err
 }
-stopped predict 40000 --tendency --levels 10,100hPa --backend ref
+stopped predict 40000 --tendency
 works "the same as in one go" compare predict.nc 0 predict_whole.nc 0 24 0 uw vw utend vtend ps
 stopped prepare 40000
 works "the same as in one go" same_features prepare.nc prepare_whole.nc 24
