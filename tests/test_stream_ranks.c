@@ -49,6 +49,8 @@ static void make_input(size_t steps, int bad)
 
 /* --- one run --------------------------------------------------------------------------------- */
 
+static volatile sig_atomic_t stop;
+
 typedef struct job {
     char input_path[1024];
     const char *inputs[1];
@@ -57,7 +59,6 @@ typedef struct job {
     sink out;
     size_t steps, pending[MOST];
     stream_times times;
-    volatile sig_atomic_t stop;
     void (*hook)(struct job *j, size_t computed); /* after each step that this rank computes */
     size_t computed;
 } job;
@@ -144,7 +145,7 @@ static gwf_status run(job *j, gwf_error *err)
                       .pending = j->pending,
                       .steps = j->steps,
                       .put = put,
-                      .stop = &j->stop,
+                      .stop = &stop,
                       .progress = count,
                       .user = j};
     *err = (gwf_error){0};
@@ -283,11 +284,19 @@ static void test_not_finite(void)
 
 static int stopper;
 
+/* As the command's. */
+static void take_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
 static void stop_after_two(job *j, size_t computed)
 {
     const struct timespec nap = {0, 2000000};
+    (void)j;
     if (test_rank() == stopper && computed == 2)
-        j->stop = 1;
+        raise(SIGUSR1);
     else
         nanosleep(&nap, NULL);
 }
@@ -300,6 +309,8 @@ static void test_stop(void)
         gwf_error err = {0};
         open_job(&j, MOST, -1, stopper % 2 ? GWF_WRITE_ROOT : GWF_WRITE_AUTO);
         j.hook = stop_after_two;
+        stop = 0;
+        signal(SIGUSR1, take_signal);
         const gwf_status status = run(&j, &err);
         CU_ASSERT_EQUAL(status, test_rank() == stopper ? GWF_ERR_STOPPED : GWF_OK);
         CU_ASSERT_TRUE(sum_of(j.times.steps) < MOST);
@@ -307,6 +318,7 @@ static void test_stop(void)
         check_kept(&j);
         close_job(&j);
     }
+    stop = 0;
 }
 
 /* --- results of another rank that cannot be written ------------------------------------------ */

@@ -371,6 +371,33 @@ static void cut_short(void)
     CU_ASSERT_PTR_NULL(file);
 }
 
+/* Cut while it is open: the libraries would give zeros for what is gone. One that is removed stays
+ * readable. */
+static void cut_while_open(void)
+{
+    static const recipe recipes[] = {
+        {0}, {.chunk = {1, IDIM, NLAT, NLON}}, {.format = NC_64BIT_OFFSET}};
+    gwf_error err = {0};
+    const int index[2] = {1, 2};
+    float values[2 * MAP];
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        const char *path = make("open.nc", &recipes[i]);
+        struct stat info;
+        gwf_windset *file = opened(path);
+        CHECK_OK(gwf_windset_read(file, 0, index, 2, values, &err), err);
+        CU_ASSERT_EQUAL(stat(path, &info), 0);
+        CU_ASSERT_EQUAL(truncate(path, info.st_size - 1), 0);
+        CHECK_FAILS(gwf_windset_read(file, STEPS - 1, index, 2, values, &err), GWF_ERR_IO, err,
+                    "open.nc: has become shorter while it was read");
+        gwf_windset_close(&file);
+        file = opened(make("open.nc", &recipes[i]));
+        CU_ASSERT_EQUAL(unlink(path), 0);
+        CHECK_OK(gwf_windset_read(file, STEPS - 1, index, 2, values, &err), err);
+        CU_ASSERT_EQUAL(values[0], (float)value_at(STEPS - 1, 1, 0));
+        gwf_windset_close(&file);
+    }
+}
+
 /* A damaged compressed chunk is found when its step is read. */
 static void damaged_chunk(void)
 {
@@ -557,6 +584,7 @@ int main(void)
         {"refused: empty", refused_empty},
         {"requests", requests},
         {"cut short", cut_short},
+        {"cut while open", cut_while_open},
         {"damaged chunk", damaged_chunk},
         {"chunk spans steps", chunk_spans_steps},
         {"cache bounds", cache_bounds},
