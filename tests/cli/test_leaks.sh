@@ -8,7 +8,7 @@ gwflux=$1 source=$2 programs=$3 backend=$4 launcher=("${@:5}")
 # shellcheck source=tests/cli/ranks.sh
 . "$source/tests/cli/ranks.sh"
 each=100 most=1500 # kB
-[ "${GWF_LONG_TESTS:-0}" = 1 ] && each=1000 most=8000
+[ "${GWF_LONG_TESTS:-0}" = 1 ] && each=1000 most=12000
 if ldd "$gwflux" | grep -q libasan; then most=1000000; fi # it keeps what was freed for a while
 
 "$gwflux" import "$source/tests/golden/ann_1x1.pt" -o model.nc --features uvtheta \
@@ -21,7 +21,7 @@ for n in 1 2 3 4 5 6 7 8 9; do
 done
 
 # watched WRITERS RANKS OPTIONS...: early and late of every rank that writes differ by little, and by
-# no open file. Little: HDF5 keeps the index of the output's chunks, up to 0.7 kB a step, until its
+# no open file. Little: HDF5 keeps the index of the output's chunks, up to 1.1 kB a step, until its
 # cache is full (at 16,000 steps; 48,000 take no more).
 watched() {
     local writers=$1
