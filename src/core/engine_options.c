@@ -1,6 +1,4 @@
-/* The options of an engine: the table behind gwf_options_set() and the command's common options. */
-#include <stdlib.h>
-
+/* The options of an engine: a table behind gwf_options_set() and the command's common options. */
 #include "core/option.h"
 
 static const char *const backend_words[] = {"auto", "cpu", "ref", NULL};
@@ -19,38 +17,4 @@ static const gwf_option_row rows[] = {
 gwf_option_table gwf_engine_options(struct gwf_options *options)
 {
     return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), options};
-}
-
-gwf_options *gwf_options_create(void)
-{
-    gwf_options *options = calloc(1, sizeof *options);
-    if (!options) return NULL;
-    const gwf_option_table table = gwf_engine_options(options);
-    gwf_option_defaults(&table);
-    return options;
-}
-
-void gwf_options_free(gwf_options **options)
-{
-    if (!options) return;
-    free(*options);
-    *options = NULL;
-}
-
-gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value)
-{
-    if (!options) return GWF_ERR_ARGUMENT;
-    const gwf_option_table table = gwf_engine_options(options);
-    const gwf_option_row *row = name ? gwf_option_find(&table, name) : NULL;
-    if (!row)
-        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: there is none of that name",
-                        name ? name : "(null)");
-    if (!value)
-        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: no value given", name);
-    return gwf_option_set(&table, row, value, &options->error);
-}
-
-const char *gwf_options_message(const gwf_options *options)
-{
-    return options ? options->error.text : "no options: out of memory";
 }
