@@ -278,19 +278,19 @@ module gwflux_c
       integer(c_int) :: status
     end function c_finish
 
-    function c_get(plugin, name, units, window, array) bind(C, name='gwf_get') result(status)
+    function c_get(plugin, result, units, window, array) bind(C, name='gwf_get') result(status)
       import :: c_char, c_int, c_ptr, gwf_array, gwf_window
       type(c_ptr), value :: plugin
-      character(kind=c_char), intent(in) :: name(*), units(*)
+      character(kind=c_char), intent(in) :: result(*), units(*)
       type(gwf_window), intent(in) :: window
       type(gwf_array), intent(in) :: array
       integer(c_int) :: status
     end function c_get
 
-    function c_add(plugin, name, units, window, array) bind(C, name='gwf_add') result(status)
+    function c_add(plugin, result, units, window, array) bind(C, name='gwf_add') result(status)
       import :: c_char, c_int, c_ptr, gwf_array, gwf_window
       type(c_ptr), value :: plugin
-      character(kind=c_char), intent(in) :: name(*), units(*)
+      character(kind=c_char), intent(in) :: result(*), units(*)
       type(gwf_window), intent(in) :: window
       type(gwf_array), intent(in) :: array
       integer(c_int) :: status

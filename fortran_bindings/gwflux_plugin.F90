@@ -452,8 +452,8 @@ contains
     window%nj = b%nj
     if (b%rank == 2 .and. windowed) window%nj = x%extent(dims(2))
     if (x%extent(dims(1)) < window%ni .or. x%extent(dims(b%rank)) < merge(window%nj, 0, b%rank == 2)) &
-      write (fault, '(a, 2(i0, a), 3(" x ", i0))') 'expected an array of ', window%ni, ' x ', &
-      window%nj, ' columns, found', x%extent(:x%rank)
+      write (fault, '(a, 2(i0, a), 3(i0, :, " x "))') 'expected an array of ', window%ni, ' x ', &
+      window%nj, ' columns, found ', x%extent(:x%rank)
     array%data = x%first
     array%kind = x%kind
     array%stride_i = x%stride(dims(1))
