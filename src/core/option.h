@@ -86,6 +86,9 @@ struct gwf_options {
     gwf_error error;
 };
 
+/* All options with texts of their own (NULL: the defaults); NULL when out of memory. */
+gwf_options *gwf_options_copy(const gwf_options *options);
+
 /* Their tables, for options or (NULL) for help only. */
 gwf_option_table gwf_engine_options(struct gwf_options *options);
 gwf_option_table gwf_plugin_option_table(struct gwf_options *options);
