@@ -26,16 +26,19 @@ typedef struct step_channel {
 } step_channel;
 
 struct gwf_prepare {
-    int nlat, nlon, columns, levels, threads; /* levels: of the source */
-    double *lat, *lon;                        /* degrees */
-    int count;                                /* channels */
+    gwf_tile part;
+    int columns, levels, threads; /* levels: of the source */
+    double *lat, *lon;            /* degrees, of the part's rows and columns */
+    int count;                    /* channels */
     step_channel *channels;
     int targets;
     gwf_level target[GWF_LEVELS];
     gwf_vertical *vertical;
     double *surface_pressure; /* (columns) */
+    double *source_p;         /* (levels[, columns]) */
     double *target_p;         /* (targets, columns) */
-    float *source;            /* (levels, columns): temperature from theta */
+    float *temperature;       /* (levels, columns): from theta */
+    float *omega;             /* (levels, columns): from w */
     float *profiles;          /* (PROFILES, targets, columns): before the normalisation */
     long *outside, *missing;  /* (count), of a run; the place of the first, -1: none */
 };
@@ -112,17 +115,19 @@ static gwf_status take_channels(gwf_prepare *p, const gwf_model *model, gwf_erro
 static gwf_status allocate(gwf_prepare *p, gwf_error *err)
 {
     const size_t n = (size_t)p->columns, count = (size_t)p->count, most = GWF_LEVELS;
-    p->lat = calloc((size_t)p->nlat, sizeof *p->lat);
-    p->lon = calloc((size_t)p->nlon, sizeof *p->lon);
+    p->lat = calloc((size_t)p->part.rows, sizeof *p->lat);
+    p->lon = calloc((size_t)p->part.cols, sizeof *p->lon);
     p->channels = calloc(count, sizeof *p->channels);
     p->outside = calloc(count, sizeof *p->outside);
     p->missing = calloc(count, sizeof *p->missing);
     p->surface_pressure = calloc(n, sizeof *p->surface_pressure);
     p->target_p = calloc(most * n, sizeof *p->target_p);
-    p->source = calloc((size_t)p->levels * n, sizeof *p->source);
+    p->source_p = calloc((size_t)p->levels * n, sizeof *p->source_p);
+    p->temperature = calloc((size_t)p->levels * n, sizeof *p->temperature);
+    p->omega = calloc((size_t)p->levels * n, sizeof *p->omega);
     p->profiles = calloc(PROFILES * most * n, sizeof *p->profiles);
     if (p->lat && p->lon && p->channels && p->outside && p->missing && p->surface_pressure &&
-        p->target_p && p->source && p->profiles)
+        p->target_p && p->source_p && p->temperature && p->omega && p->profiles)
         return GWF_OK;
     return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare %d channels of %d columns",
                     p->count, p->columns);
@@ -131,16 +136,23 @@ static gwf_status allocate(gwf_prepare *p, gwf_error *err)
 static gwf_status fill(gwf_prepare *p, const gwf_model *model, gwf_error *err)
 {
     GWF_TRY(allocate(p, err));
-    memcpy(p->lat, model->lat, (size_t)p->nlat * sizeof *p->lat);
-    memcpy(p->lon, model->lon, (size_t)p->nlon * sizeof *p->lon);
+    memcpy(p->lat, model->lat + p->part.row, (size_t)p->part.rows * sizeof *p->lat);
+    memcpy(p->lon, model->lon + p->part.col, (size_t)p->part.cols * sizeof *p->lon);
     GWF_TRY(take_channels(p, model, err));
     if (p->targets == 0) return GWF_OK;
     return gwf_vertical_create(p->levels, p->targets, p->columns, p->threads, &p->vertical, err);
 }
 
-gwf_status gwf_prepare_create(const gwf_model *model, int levels, int threads,
+static bool is_part(const gwf_tile *part, const gwf_model *model)
+{
+    return part->row >= 0 && part->rows >= 1 && part->row <= model->nlat - part->rows &&
+           part->col >= 0 && part->cols >= 1 && part->col <= model->nlon - part->cols;
+}
+
+gwf_status gwf_prepare_create(const gwf_model *model, const gwf_tile *part, int levels, int threads,
                               gwf_prepare **prepare, gwf_error *err)
 {
+    const gwf_tile whole = {0, model->nlat, 0, model->nlon}, *cells = part ? part : &whole;
     *prepare = NULL;
     if (levels < 2 || levels > 10000)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "%d levels to prepare from, expected 2 to 10000",
@@ -148,11 +160,14 @@ gwf_status gwf_prepare_create(const gwf_model *model, int levels, int threads,
     if (model->nlat < 1 || model->nlon < 1 || model->nlat > INT_MAX / model->nlon)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "a model grid of %d x %d cells", model->nlat,
                         model->nlon);
+    if (!is_part(cells, model))
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "%d rows from %d, %d columns from %d of a grid of %d x %d cells",
+                        cells->rows, cells->row, cells->cols, cells->col, model->nlat, model->nlon);
     gwf_prepare *p = calloc(1, sizeof *p);
     if (!p) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare channels");
-    p->nlat = model->nlat;
-    p->nlon = model->nlon;
-    p->columns = model->nlat * model->nlon;
+    p->part = *cells;
+    p->columns = cells->rows * cells->cols;
     p->levels = levels;
     p->threads = gwf_threads(threads);
     p->count = model->in.count;
@@ -174,7 +189,9 @@ void gwf_prepare_free(gwf_prepare **prepare)
     free(p->missing);
     free(p->surface_pressure);
     free(p->target_p);
-    free(p->source);
+    free(p->source_p);
+    free(p->temperature);
+    free(p->omega);
     free(p->profiles);
     free(p);
     *prepare = NULL;
@@ -198,9 +215,9 @@ static const float *source_of(const gwf_prepare *p, const gwf_state *state, kind
     case V:
         return state->v;
     case THETA:
-        return state->temperature ? state->temperature : state->theta ? p->source : NULL;
+        return state->temperature ? state->temperature : state->theta ? p->temperature : NULL;
     case OMEGA:
-        return state->omega;
+        return state->omega ? state->omega : state->w ? p->omega : NULL;
     default:
         return NULL;
     }
@@ -214,7 +231,11 @@ static gwf_status check_state(const gwf_prepare *p, const gwf_state *state, gwf_
             return gwf_fail(err, GWF_ERR_ARGUMENT, "the model needs %s, which is not given",
                             kinds[k].text);
     }
-    if (p->targets > 0 && (!state->pressure || !state->surface_pressure))
+    if (!state->omega && state->w && !source_of(p, state, THETA))
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "omega from w needs temperature, which is not given");
+    const bool pressure = state->pressure || (state->a && state->b);
+    if (p->targets > 0 && (!pressure || !state->surface_pressure))
         return gwf_fail(err, GWF_ERR_ARGUMENT,
                         "the model needs pressures and the surface pressure, which are not given");
     return GWF_OK;
@@ -229,24 +250,43 @@ static gwf_status take_surface_pressure(gwf_prepare *p, const float *given, gwf_
             return gwf_fail(err, GWF_ERR_DATA,
                             "surface pressure at latitude %g, longitude %g is %g Pa, expected %g "
                             "to %g",
-                            p->lat[c / p->nlon], p->lon[c % p->nlon], (double)given[c], least,
-                            most);
+                            p->lat[c / p->part.cols], p->lon[c % p->part.cols], (double)given[c],
+                            least, most);
         p->surface_pressure[c] = given[c];
     }
     return GWF_OK;
 }
 
-/* The pressures were checked by the bracket. */
-static void make_temperature(gwf_prepare *p, const gwf_state *state)
+static bool varies(const gwf_prepare *p, const gwf_state *state)
+{
+    for (int k = 0; k < p->levels && state->a; k++)
+        if (state->b[k] != 0) return true;
+    return !state->a;
+}
+
+static void find_source_pressure(gwf_prepare *p, const gwf_state *state, bool per_column)
+{
+    const size_t n = per_column ? (size_t)p->columns : 1;
+    for (size_t k = 0; k < (size_t)p->levels; k++)
+        for (size_t c = 0; c < n; c++)
+            p->source_p[k * n + c] = state->a ? state->a[k] + state->b[k] * p->surface_pressure[c]
+                                              : (double)state->pressure[k * n + c];
+}
+
+/* What has to be made of the given fields; the pressures were checked by the bracket. */
+static void make_sources(gwf_prepare *p, const gwf_state *state, bool per_column)
 {
     const size_t n = (size_t)p->columns;
+    const float *const temperature = source_of(p, state, THETA);
     GWF_PARALLEL(p->threads)
     for (int k = 0; k < p->levels; k++) {
         const size_t row = (size_t)k * n;
-        for (size_t c = 0; c < n; c++) {
-            const double log_p =
-                log(state->pressure[state->pressure_per_column ? row + c : (size_t)k]);
-            gwf_temperature(&state->theta[row + c], &log_p, &p->source[row + c], 1);
+        for (size_t c = row; c < row + n; c++) {
+            const double pressure = p->source_p[per_column ? c : (size_t)k], log_p = log(pressure);
+            if (!state->temperature && state->theta)
+                gwf_temperature(&state->theta[c], &log_p, &p->temperature[c], 1);
+            if (!state->omega && state->w)
+                gwf_omega(&state->w[c], &temperature[c], &pressure, &p->omega[c], 1);
         }
     }
 }
@@ -277,9 +317,10 @@ static gwf_status vertical_step(gwf_prepare *p, const gwf_state *state, gwf_erro
     if (p->targets == 0) return GWF_OK;
     GWF_TRY(take_surface_pressure(p, state->surface_pressure, err));
     gwf_hybrid_pressure(p->target, p->targets, p->surface_pressure, p->columns, p->target_p);
-    GWF_TRY(gwf_vertical_bracket(p->vertical, state->pressure, state->pressure_per_column,
-                                 p->target_p, err));
-    if (!state->temperature && state->theta) make_temperature(p, state);
+    const bool per_column = varies(p, state);
+    find_source_pressure(p, state, per_column);
+    GWF_TRY(gwf_vertical_bracket(p->vertical, p->source_p, per_column, p->target_p, err));
+    make_sources(p, state, per_column);
     interpolate(p, state);
     return GWF_OK;
 }
@@ -288,7 +329,7 @@ static gwf_status vertical_step(gwf_prepare *p, const gwf_state *state, gwf_erro
 static void coordinate(const gwf_prepare *p, kind k, float *x)
 {
     for (int c = 0; c < p->columns; c++)
-        x[c] = (float)(k == LAT ? p->lat[c / p->nlon] : p->lon[c % p->nlon]);
+        x[c] = (float)(k == LAT ? p->lat[c / p->part.cols] : p->lon[c % p->part.cols]);
 }
 
 static void count(gwf_prepare *p, int i, const float *x)
@@ -322,7 +363,7 @@ static gwf_status check_missing(const gwf_prepare *p, gwf_error *err)
         const step_channel *channel = &p->channels[i];
         const long c = p->missing[i];
         if (c < 0) continue;
-        const double lat = p->lat[c / p->nlon], lon = p->lon[c % p->nlon];
+        const double lat = p->lat[c / p->part.cols], lon = p->lon[c % p->part.cols];
         if (channel->target < 0)
             return gwf_fail(err, GWF_ERR_DATA,
                             "%s at latitude %g, longitude %g: missing or not finite",

@@ -204,7 +204,7 @@ void gwf_remap_apply(gwf_remap *remap, const float *source, float *destination, 
 {
     const gwf_remap *r = remap;
     if (!r->separable) {
-        gwf_links_apply(r, source, destination, levels);
+        gwf_remap_links_apply(r, source, destination, levels);
         return;
     }
     const long rows = (long)levels * r->nlat;
@@ -307,8 +307,8 @@ void gwf_remap_apply_wind(gwf_remap *remap, const float *u, const float *v, floa
 {
     const gwf_remap *r = remap;
     if (!r->separable) {
-        gwf_links_apply_wind(r, (const float *const[2]){u, v}, (float *const[2]){u_out, v_out},
-                             levels);
+        gwf_remap_links_apply_wind(r, (const float *const[2]){u, v},
+                                   (float *const[2]){u_out, v_out}, levels);
         return;
     }
     const long rows = (long)levels * r->nlat;

@@ -51,8 +51,9 @@ struct gwf_remap {
 };
 
 /* remap_links.c */
-void gwf_links_apply(const gwf_remap *remap, const float *source, float *destination, int levels);
-void gwf_links_apply_wind(const gwf_remap *remap, const float *const source[2],
-                          float *const destination[2], int levels);
+void gwf_remap_links_apply(const gwf_remap *remap, const float *source, float *destination,
+                           int levels);
+void gwf_remap_links_apply_wind(const gwf_remap *remap, const float *const source[2],
+                                float *const destination[2], int levels);
 
 #endif

@@ -144,7 +144,7 @@ gwf_status gwf_remap_create_weights(const gwf_weights *weights, const gwf_grid *
     return status;
 }
 
-void gwf_links_apply(const gwf_remap *r, const float *source, float *destination, int levels)
+void gwf_remap_links_apply(const gwf_remap *r, const float *source, float *destination, int levels)
 {
     const gwf_sparse *rows = &r->links;
     const long n = rows->n, all = n * levels;
@@ -158,8 +158,8 @@ void gwf_links_apply(const gwf_remap *r, const float *source, float *destination
     }
 }
 
-void gwf_links_apply_wind(const gwf_remap *r, const float *const source[2],
-                          float *const destination[2], int levels)
+void gwf_remap_links_apply_wind(const gwf_remap *r, const float *const source[2],
+                                float *const destination[2], int levels)
 {
     const gwf_sparse *rows = &r->links;
     const long n = rows->n, all = n * levels;
