@@ -162,9 +162,12 @@ static gwf_status check_alike(gwf_plugin *plugin)
                                          "longitudes of the host's grid",
                                          "seconds of option interval",
                                          "ranks of option ranks"};
-    const double mine[N] = {plugin->levels,    plugin->a != NULL,
-                            plugin->host.nlat, plugin->host.nlon,
-                            plugin_options_of(plugin)->interval, plugin_options_of(plugin)->ranks};
+    const double mine[N] = {plugin->levels,
+                            plugin->a != NULL,
+                            plugin->host.nlat,
+                            plugin->host.nlon,
+                            plugin_options_of(plugin)->interval,
+                            plugin_options_of(plugin)->ranks};
     double range[2 * N];
     for (int i = 0; i < N; i++) {
         range[i] = mine[i];
@@ -190,8 +193,8 @@ static gwf_status choose_tiling(gwf_plugin *plugin, gwf_tiling *tiling)
         return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT,
                         "option ranks: %d, but the communicator has %d", ranks, size);
     if (ranks || !automatic) {
-        GWF_TRY(gwf_tiling_find(plugin_options_of(plugin)->tiles, ranks, model->nlat, model->nlon, tiling,
-                                &plugin->error));
+        GWF_TRY(gwf_tiling_find(plugin_options_of(plugin)->tiles, ranks, model->nlat, model->nlon,
+                                tiling, &plugin->error));
         if (tiling->rows * tiling->cols <= size) return GWF_OK;
         return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT,
                         "option tiles: %s needs %d ranks, the communicator has %d",
@@ -243,8 +246,7 @@ static gwf_status plan_engine(gwf_plugin *plugin)
                                .tiles_only = true};
     tile->part = gwf_tile_of(tile->tiling, model->nlat, model->nlon, place);
     tile->cells = tile->part.rows * tile->part.cols;
-    const gwf_status status =
-        gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
+    const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
     if (status != GWF_OK) plugin->error = engine->error;
     return status;
 }

@@ -150,9 +150,8 @@ static gwf_status check_unit(gwf_plugin *plugin, const char *name, plugin_unit *
     if (!theirs) return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT, "%s: no unit given", name);
     if (cache->text[0] && strcmp(cache->text, theirs) == 0) return GWF_OK;
     cache->text[0] = '\0';
-    const gwf_status status =
-        gwf_units_convert(out ? ours : theirs, out ? theirs : ours, &cache->scale, &cache->offset,
-                          &plugin->error);
+    const gwf_status status = gwf_units_convert(out ? ours : theirs, out ? theirs : ours,
+                                                &cache->scale, &cache->offset, &plugin->error);
     if (status != GWF_OK) gwf_error_prefix(&plugin->error, "%s", name);
     if (status == GWF_OK && strlen(theirs) < sizeof cache->text) strcpy(cache->text, theirs);
     return status;
@@ -164,9 +163,9 @@ static gwf_status check_unit(gwf_plugin *plugin, const char *name, plugin_unit *
 static const char *place_text(const gwf_plugin *plugin, int c, char text[static 96])
 {
     char id[32] = "";
-    if (plugin->columns.id)
-        snprintf(id, sizeof id, " (column %d)", plugin->columns.id[c] + 1);
-    snprintf(text, 96, "latitude %g, longitude %g%s", plugin->columns.lat[c], plugin->columns.lon[c], id);
+    if (plugin->columns.id) snprintf(id, sizeof id, " (column %d)", plugin->columns.id[c] + 1);
+    snprintf(text, 96, "latitude %g, longitude %g%s", plugin->columns.lat[c],
+             plugin->columns.lon[c], id);
     return text;
 }
 
@@ -204,8 +203,8 @@ static double value_at(const source *from, int i, int j, int k)
 {
     const gwf_array *a = from->array;
     const ptrdiff_t at = i * a->stride_i + j * a->stride_j + k * a->stride_level;
-    const double x =
-        a->kind == GWF_REAL32 ? (double)((const float *)a->data)[at] : ((const double *)a->data)[at];
+    const double x = a->kind == GWF_REAL32 ? (double)((const float *)a->data)[at]
+                                           : ((const double *)a->data)[at];
     return from->scale * x + from->offset;
 }
 
@@ -236,10 +235,11 @@ static void put_run(gwf_plugin *plugin, plugin_field field, const source *from, 
                     int done, int n)
 {
     const gwf_place place = gwf_route_out(plugin->transfer.in)[l->first + done];
-    const int row = plugin->row[fields[field].slot], levels = levels_at(plugin, fields[field].place);
+    const int row = plugin->row[fields[field].slot],
+              levels = levels_at(plugin, fields[field].place);
     for (int k = 0; k < levels; k++) {
-        float *to = gwf_route_values(plugin->transfer.in) + place.first +
-                    (size_t)(row + k) * place.stride;
+        float *to =
+            gwf_route_values(plugin->transfer.in) + place.first + (size_t)(row + k) * place.stride;
         if (copy_values(from, done, l->j, k, n, to)) continue;
         for (int i = done; i < done + n; i++)
             if (!isfinite(to[i - done]))
@@ -331,8 +331,8 @@ static bool is_spare(const gwf_plugin *plugin, plugin_field field)
     return slot != SLOT_NONE && plugin->row[slot] == plugin->row[slot + 1] && !heated;
 }
 
-gwf_status gwf_put(gwf_plugin *plugin, const char *name, const char *units,
-                   const gwf_window *asked, const gwf_array *array)
+gwf_status gwf_put(gwf_plugin *plugin, const char *name, const char *units, const gwf_window *asked,
+                   const gwf_array *array)
 {
     int field = 0;
     gwf_window window;
@@ -454,8 +454,7 @@ static void give_flags(const gwf_plugin *plugin, const target *to, const line *l
     }
 }
 
-static void give_line(const gwf_plugin *plugin, result_name result, const target *to,
-                      const line *l)
+static void give_line(const gwf_plugin *plugin, result_name result, const target *to, const line *l)
 {
     const double *values = values_of(plugin, result);
     const int levels = levels_at(plugin, results[result].place);

@@ -106,8 +106,9 @@ typedef struct plugin_tile {
     bool theta, w;      /* of this step: what the slots hold */
     gwf_status status;  /* of the last computation */
     gwf_error error;
-    double outside, seconds;
-    double *outside_sum; /* (inputs): since ready */
+    double outside;                          /* values of the last step beyond the trained range */
+    double prepare_seconds, network_seconds; /* of the last step */
+    double *outside_sum;                     /* (inputs): since ready */
 } plugin_tile;
 
 /* --- all of it ------------------------------------------------------------------------------ */
@@ -139,29 +140,30 @@ struct gwf_plugin {
     plugin_unit unit[PLUGIN_FIELD_COUNT];
     uint32_t *stamp[PLUGIN_FIELD_COUNT]; /* (columns): the round in which it was put */
     uint32_t round;                      /* counts computed steps, from 1 */
-    bool bottom_up, order_known; /* the host's levels */
-    bool reads_temperature;      /* the network does (w needs it too) */
-    double *p_half[2]; /* (levels + 1, columns), top to bottom: being put, in use */
+    bool bottom_up, order_known;         /* the host's levels */
+    bool reads_temperature;              /* the network does (w needs it too) */
+    double *p_half[2];  /* (levels + 1, columns), top to bottom: being put, in use */
     double *wind[2][2]; /* heating: u and v (levels, columns) in the host's order, likewise */
-    float *mask;       /* (columns) */
+    float *mask;        /* (columns) */
     bool masked;
     plugin_fault bad_input, bad_pressure;
 
     /* Results. */
     plugin_results now, fresh;
     float *flux[2]; /* (model levels, columns): uw, vw */
-    bool any;       /* something was computed */
+    bool any;       /* something was computed, */
+    bool any_due;   /* or was to be */
     bool silent;    /* piggyback: tendencies are zero to the host */
     plugin_unit result_unit[RESULT_COUNT];
     plugin_fate fate;
-    bool due;               /* of the started step */
-    double step;            /* s, of the started step */
-    double last;            /* time of the last computed step */
-    bool pending;           /* fresh was finished for a restart file, and waits for gwf_finish() */
-    gwf_counters counters;  /* this rank's; steps, computed and policies alike on all */
-    char *report;           /* owned text */
-    char capture[1024];     /* path for the next computed step, "": none */
-    double capture_time;
+    bool due;                /* of the started step */
+    double step;             /* s, of the started step */
+    double last;             /* time of the last computed step */
+    bool pending;            /* fresh was finished for a restart file, and waits for gwf_finish() */
+    gwf_counters counters;   /* this rank's; steps, computed and policies of steps alike on all */
+    long column_policies[3]; /* this rank's columns: held, zeroed, left to the host */
+    char *report;            /* owned text */
+    char capture[1024];      /* path for the next computed step, "": none */
 };
 
 static inline const gwf_plugin_options *plugin_options_of(const gwf_plugin *plugin)
@@ -195,7 +197,7 @@ void plugin_results_free(plugin_results *results);
 /* Collective: a line for the log, when it is time for one. */
 gwf_status plugin_report_step(gwf_plugin *plugin);
 
-/* Collective over the ranks that compute: features and state into the file. */
-gwf_status plugin_capture_write(gwf_plugin *plugin, gwf_error *err);
+/* Collective: the step's features and state into the file that was asked for, if any. */
+gwf_status plugin_capture_write(gwf_plugin *plugin);
 
 #endif

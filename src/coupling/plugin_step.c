@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "coupling/plugin_internal.h"
+#include "fields/threads.h"
 
 /* --- to the network's grid ------------------------------------------------------------------ */
 
@@ -296,9 +297,7 @@ static void replace_column(gwf_plugin *plugin, int c, plugin_fate fate)
                                  : old             ? GWF_FLAG_HELD
                                                    : GWF_FLAG_ZERO);
     plugin->counters.bad_output++;
-    plugin->counters.held += old != NULL;
-    plugin->counters.zeroed += fate != FATE_HOST && !old;
-    plugin->counters.host += fate == FATE_HOST;
+    plugin->column_policies[old ? 0 : fate == FATE_HOST ? 2 : 1]++;
 }
 
 /* The first level of column c at which a flux is not finite; -1: all are. */
@@ -431,7 +430,7 @@ static void adopt(gwf_plugin *plugin)
         hold(plugin);
     }
     count->steps++;
-    count->computed += plugin->due;
+    count->computed += plugin->due && plugin->fate == FATE_COMPUTE;
     count->held += plugin->due && plugin->fate == FATE_HOLD;
     count->zeroed += plugin->due && plugin->fate == FATE_ZERO;
     count->host += plugin->due && plugin->fate == FATE_HOST;
