@@ -240,6 +240,19 @@ static void test_refusals(void)
     refuse_all(test_comm());
 }
 
+/* Of several the one with the lowest id. */
+static void test_lowest(void)
+{
+    static const int all[] = {0, 1, 2}, second[] = {1};
+    const int rank = test_rank(), n = rank == 0 ? 3 : rank < 3;
+    const gwf_route_ids who = {.total = 3, .n_have = n, .have = rank == 1 ? second : all};
+    if (test_ranks() > 2)
+        refuse_on(test_comm(), &who, 1, GWF_ERR_DATA,
+                  "column 1 is registered on rank 0 and on rank 2");
+    const gwf_route_ids none = {.total = 3, .n_want = rank == 0 ? 3 : rank < 3, .want = all};
+    refuse_on(test_comm(), &none, 1, GWF_ERR_DATA, "column 1 is on no rank, but rank 0 needs it");
+}
+
 /* Ranks are called as the launcher numbers them. */
 static void test_part_of_the_ranks(void)
 {
@@ -274,6 +287,7 @@ int main(void)
         {"what stays on the rank", test_stays},
         {"what is not written anew", test_kept},
         {"missing and twice", test_refusals},
+        {"of several", test_lowest},
         {"on a part of the ranks", test_part_of_the_ranks},
         {"too large", test_too_large},
     };
