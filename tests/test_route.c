@@ -245,11 +245,11 @@ static void test_lowest(void)
 {
     static const int all[] = {0, 1, 2}, second[] = {1};
     const int rank = test_rank(), n = rank == 0 ? 3 : rank < 3;
-    const gwf_route_ids who = {.total = 3, .n_have = n, .have = rank == 1 ? second : all};
+    const gwf_route_ids who = {.total = 30, .n_have = n, .have = rank == 1 ? second : all};
     if (test_ranks() > 2)
         refuse_on(test_comm(), &who, 1, GWF_ERR_DATA,
                   "column 1 is registered on rank 0 and on rank 2");
-    const gwf_route_ids none = {.total = 3, .n_want = rank == 0 ? 3 : rank < 3, .want = all};
+    const gwf_route_ids none = {.total = 30, .n_want = rank == 0 ? 3 : rank < 3, .want = all};
     refuse_on(test_comm(), &none, 1, GWF_ERR_DATA, "column 1 is on no rank, but rank 0 needs it");
 }
 
