@@ -176,6 +176,19 @@ gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error 
     return adopt(mpi, node, err);
 }
 
+int gwf_comm_named(const gwf_comm *comm, int rank)
+{
+    MPI_Group own = MPI_GROUP_NULL, all = MPI_GROUP_NULL;
+    int named = rank;
+    if (comm->mpi == MPI_COMM_NULL) return rank;
+    if (MPI_Comm_group(comm->mpi, &own) == MPI_SUCCESS &&
+        MPI_Comm_group(MPI_COMM_WORLD, &all) == MPI_SUCCESS)
+        MPI_Group_translate_ranks(own, 1, &rank, all, &named);
+    if (own != MPI_GROUP_NULL) MPI_Group_free(&own);
+    if (all != MPI_GROUP_NULL) MPI_Group_free(&all);
+    return named == MPI_UNDEFINED ? rank : named;
+}
+
 void gwf_comm_free(gwf_comm **comm)
 {
     if (!comm || !*comm) return;
@@ -379,6 +392,12 @@ gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error 
 {
     (void)comm;
     return make(node, err);
+}
+
+int gwf_comm_named(const gwf_comm *comm, int rank)
+{
+    (void)comm;
+    return rank;
 }
 
 void gwf_comm_free(gwf_comm **comm)

@@ -48,6 +48,8 @@ bool gwf_mpi_threads(void);
 /* Local. */
 int gwf_comm_rank(const gwf_comm *comm);
 int gwf_comm_size(const gwf_comm *comm);
+/* What messages call a rank of comm: its number among all that were started. */
+int gwf_comm_named(const gwf_comm *comm, int rank);
 
 /* Everyone gets the status and text of the lowest rank that failed, or OK when none did. Where
  * there are several ranks the text begins with "rank N: ", N counted among all that were started;
