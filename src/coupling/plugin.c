@@ -272,6 +272,11 @@ static gwf_status lay_out_rows(gwf_plugin *plugin)
     return GWF_OK;
 }
 
+static const char *given(const char *path)
+{
+    return path ? path : "";
+}
+
 static gwf_status plan_transfer(gwf_plugin *plugin)
 {
     const gwf_model *model = &plugin->engine->model;
@@ -287,8 +292,8 @@ static gwf_status plan_transfer(gwf_plugin *plugin)
         .tile = plugin->tile.part,
         .remap = plugin_options_of(plugin)->remap,
         .remap_back = plugin_options_of(plugin)->remap_back,
-        .weights = plugin_options_of(plugin)->weights,
-        .weights_back = plugin_options_of(plugin)->weights_back,
+        .weights = given(plugin_options_of(plugin)->weights),
+        .weights_back = given(plugin_options_of(plugin)->weights_back),
         .rows_in = plugin->row[SLOTS],
         .rows_back = model->out.count,
     };
@@ -373,6 +378,7 @@ gwf_status gwf_plugin_ready(gwf_plugin *plugin)
     GWF_TRY(agree(plugin, choose_tiling(plugin, &plugin->tile.tiling)));
     GWF_TRY(choose_threads(plugin, &threads));
     plugin->options->threads = threads;
+    plugin->options->batch = 1;
     GWF_TRY(agree(plugin, plan_engine(plugin)));
     GWF_TRY(agree(plugin, lay_out_rows(plugin)));
     GWF_TRY(plan_transfer(plugin));
