@@ -1,5 +1,6 @@
 /* gwf_put(), gwf_get(), gwf_add(): arrays of the host and the plugin's own. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
