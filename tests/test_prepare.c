@@ -43,7 +43,7 @@ enum { N = 64 * 128, LEVELS = 11 };
 typedef struct columns {
     gwf_state state;
     float *u, *v, *t, *theta, *omega, *ps, *zs;
-    double p[LEVELS];
+    double p[LEVELS], b[LEVELS];
 } columns;
 
 /* u linear in ln p, v and omega constant in a column, T linear in ln p; ps, zs by column. */
@@ -75,7 +75,8 @@ static void fill_columns(columns *a)
                            .v = a->v,
                            .temperature = a->t,
                            .omega = a->omega,
-                           .pressure = a->p,
+                           .a = a->p,
+                           .b = a->b,
                            .surface_pressure = a->ps,
                            .zs = a->zs};
 }
@@ -111,7 +112,7 @@ static gwf_prepare *make_prepare(const gwf_model *model, int levels)
 {
     gwf_error err = {0};
     gwf_prepare *p = NULL;
-    CHECK_OK(gwf_prepare_create(model, levels, 2, &p, &err), err);
+    CHECK_OK(gwf_prepare_create(model, NULL, levels, 2, &p, &err), err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
     return p;
 }
@@ -134,7 +135,7 @@ static void check_columns(const columns *a, const gwf_model *model, gwf_prepare 
 
 static void every_channel(void)
 {
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvthetaw", "global", true);
     CU_ASSERT_EQUAL(model.in.count, 491);
@@ -142,10 +143,10 @@ static void every_channel(void)
     check_columns(&a, &model, prepare);
     a.state.temperature = NULL; /* from theta, and pressures by column */
     a.state.theta = a.theta;
-    double *p = malloc(sizeof *p * LEVELS * N);
-    for (int i = 0; i < LEVELS * N; i++) p[i] = a.p[i / N];
+    float *p = make_floats(LEVELS * N);
+    for (int i = 0; i < LEVELS * N; i++) p[i] = (float)a.p[i / N];
+    a.state.a = a.state.b = NULL;
     a.state.pressure = p;
-    a.state.pressure_per_column = true;
     check_columns(&a, &model, prepare);
     gwf_prepare_free(&prepare);
     gwf_channel_table_free(&model.in);
@@ -156,7 +157,7 @@ static void every_channel(void)
 static void outside_the_trained_range(void)
 {
     gwf_error err = {0};
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvw", "stratosphere_only", false);
     gwf_prepare *prepare = make_prepare(&model, LEVELS);
@@ -200,12 +201,13 @@ static void what_a_model_needs(void)
     CU_ASSERT_FALSE(needs.omega || needs.zs);
     snprintf(model.in.channels[7].variable, GWF_VARIABLE_NAME, "N2");
     CHECK_FAILS(gwf_prepare_needs(&model, &needs, &err), GWF_ERR_UNSUPPORTED, err, "reads N2");
-    CHECK_FAILS(gwf_prepare_create(&model, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err, "N2");
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
+                "N2");
     snprintf(model.in.channels[7].variable, GWF_VARIABLE_NAME, "u");
     model.in.channels[7].level = 138;
-    CHECK_FAILS(gwf_prepare_create(&model, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
                 "level 138");
-    CHECK_FAILS(gwf_prepare_create(&model, 1, 1, &prepare, &err), GWF_ERR_ARGUMENT, err,
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 1, 1, &prepare, &err), GWF_ERR_ARGUMENT, err,
                 "1 levels");
     CU_ASSERT_PTR_NULL(prepare);
     gwf_channel_table_free(&model.in);
@@ -221,7 +223,7 @@ static void refuse(gwf_prepare *prepare, const columns *a, gwf_status status, co
 
 static void refusals(void)
 {
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvthetaw", "global", true);
     gwf_prepare *prepare = make_prepare(&model, LEVELS);
@@ -345,14 +347,14 @@ static void ecmwf_snapshot(void)
     float *u = make_floats(SNAP_LEVELS * N), *v = make_floats(SNAP_LEVELS * N);
     float *t = make_floats(SNAP_LEVELS * N), *x = make_floats(369 * N), *ps = make_floats(N);
     float *zs = read_floats(test_shared("data/orography_t42.nc"), "zsurf", N);
-    double p[SNAP_LEVELS];
+    double p[SNAP_LEVELS], b[SNAP_LEVELS] = {0};
     remap_snapshot(u, v, t, p);
     for (int c = 0; c < N; c++) {
         ps[c] = (float)(101325 * exp(-fmax(zs[c], 0) / 8000));
         zs[c] = (float)(zs[c] * GWF_GRAVITY);
     }
     const gwf_state state = {
-        .u = u, .v = v, .temperature = t, .pressure = p, .surface_pressure = ps, .zs = zs};
+        .u = u, .v = v, .temperature = t, .a = p, .b = b, .surface_pressure = ps, .zs = zs};
     CHECK_OK(gwf_prepare_run(prepare, &state, x, &err), err);
     compare(&model, x);
     for (int i = 0; i < 369; i++) CU_ASSERT_EQUAL(gwf_prepare_outside(prepare)[i], 0);

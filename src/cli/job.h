@@ -99,8 +99,6 @@ gwf_status job_time(job *j, const gwf_windset **time_of, const char **units, con
                     gwf_error *err);
 gwf_step_writer job_writer(const job *j);
 
-/* Names of channels, "u 16"; (count) texts in one block, free() it. NULL: no memory. */
-char **job_channel_names(const gwf_channel_table *table);
 
 /* Room for lists of options; false: no memory. And all that the arguments own. */
 bool job_lists(job_arguments *a, int argc);

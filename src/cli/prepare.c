@@ -86,7 +86,7 @@ static gwf_status open_output(job *j, const sink_opening *how, gwf_error *err)
                           "files",
                           j->a->inputs.items[0]);
     GWF_TRY(gwf_agree(j->w.leaders, status, err));
-    char **names = job_channel_names(&j->reads.in);
+    char **names = gwf_channel_names(&j->reads.in);
     status = open_file(j, how, names, err);
     free(names);
     return status;

@@ -79,12 +79,15 @@ typedef struct gwf_plugin_options {
 
 /* The options of gwflux.h (gwf_options_*): an engine's, and a plugin's. */
 struct gwf_options {
-    const char *backend, *precision;
-    int threads;
+    const char *backend, *precision, *tune, *cache; /* cache: NULL or a text of any length */
+    int threads, batch;
     gwf_plugin_options plugin;
     gwf_text_list texts; /* copies of values that are texts; owned */
     gwf_error error;
 };
+
+/* All options with texts of their own (NULL: the defaults); NULL when out of memory. */
+gwf_options *gwf_options_copy(const gwf_options *options);
 
 /* Their tables, for options or (NULL) for help only. */
 gwf_option_table gwf_engine_options(struct gwf_options *options);

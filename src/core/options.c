@@ -1,4 +1,5 @@
 /* The options of gwflux.h: texts to the tables of an engine's and of a plugin's options. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,31 @@ static const char *keep(gwf_text_list *texts, const char *value)
     texts->items = items;
     char *copy = strdup(value);
     if (copy) items[texts->count++] = copy;
+    return copy;
+}
+
+/* Texts of one table, kept once more. */
+static bool keep_texts(const gwf_option_table *table, gwf_text_list *texts)
+{
+    for (int i = 0; i < table->count; i++) {
+        const char **value = (const char **)((char *)table->target + table->rows[i].offset);
+        if (table->rows[i].kind != GWF_OPTION_TEXT || !*value) continue;
+        *value = keep(texts, *value);
+        if (!*value) return false;
+    }
+    return true;
+}
+
+gwf_options *gwf_options_copy(const gwf_options *options)
+{
+    gwf_options *copy = options ? calloc(1, sizeof *copy) : gwf_options_create();
+    if (!copy || !options) return copy;
+    *copy = *options;
+    copy->texts = (gwf_text_list){0};
+    const gwf_option_table engine = gwf_engine_options(copy);
+    const gwf_option_table plugin = gwf_plugin_option_table(copy);
+    if (!keep_texts(&engine, &copy->texts) || !keep_texts(&plugin, &copy->texts))
+        gwf_options_free(&copy);
     return copy;
 }
 

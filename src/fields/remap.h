@@ -28,9 +28,8 @@
 
 #include "core/error.h"
 #include "fields/grid.h"
+#include "fields/links.h"
 #include "io/weights.h"
-
-typedef enum gwf_remap_kind { GWF_REMAP_CONSERVATIVE, GWF_REMAP_BILINEAR } gwf_remap_kind;
 
 typedef struct gwf_remap gwf_remap;
 

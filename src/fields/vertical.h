@@ -17,6 +17,10 @@
 #define GWF_P_REFERENCE 100000.0
 #define GWF_THETA_KAPPA 0.286
 
+/* Surface pressures on Earth lie between these, Pa. */
+#define GWF_SURFACE_LEAST 20000.0
+#define GWF_SURFACE_MOST  120000.0
+
 typedef struct gwf_vertical gwf_vertical;
 
 /* Room for `source` and `target` levels of `columns` columns; threads as in remap.h. ARGUMENT,
@@ -36,8 +40,14 @@ gwf_status gwf_vertical_bracket(gwf_vertical *vertical, const double *source_p, 
  * A level whose weight is zero does not count, NaN or not. */
 void gwf_vertical_apply(const gwf_vertical *vertical, const float *source, float *target);
 
-/* ln p of the targets, (target, columns); of the last bracket. */
-const double *gwf_vertical_log_pressure(const gwf_vertical *vertical);
+/* The first of n columns whose pressure is not above zero and finite, or does not lie below (sign
+ * 1) or above (-1) the one `before` (NULL: none); n where there is none. */
+int gwf_pressure_fault(const double *p, const double *before, double sign, int n);
+/* DATA with the place; before: NaN where there is none. */
+gwf_status gwf_pressure_refuse(const char *where, double p, double before, gwf_error *err);
+
+/* ln of n values by core/elementary.h. */
+void gwf_ln_row(const double *x, double *log_x, int n);
 
 /* p = a + b * surface pressure. */
 void gwf_hybrid_pressure(const gwf_level *levels, int count, const double *surface_pressure,
