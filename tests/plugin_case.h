@@ -32,7 +32,7 @@ static inline double host_lon(int cell)
 static inline double host_a_half(int k)
 {
     const double s = (double)k / HOST_LEVELS;
-    return 20000 * s * (1 - s) * (1 - s) * 4 / 3;
+    return 80000 * s * s * (1 - s) * (1 - s);
 }
 
 static inline double host_b_half(int k)
@@ -143,7 +143,7 @@ typedef struct host {
 
 static inline gwf_array host_array(const host *h, int levels)
 {
-    return (gwf_array){h->array, h->kind, levels, 1, h->pad, h->pad};
+    return (gwf_array){h->array, h->kind, levels, 1, HOST_NLON, h->pad};
 }
 
 static inline void host_set(const host *h, size_t at, double value)

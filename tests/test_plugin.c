@@ -250,6 +250,7 @@ static void test_two_plugins(void)
     snprintf(path, sizeof path, "%s", h->plugin->engine->model_path);
     CU_ASSERT_EQUAL(gwf_plugin_create(test_communicator_alone(), path, NULL, &alone), GWF_OK);
     CU_ASSERT_STRING_EQUAL(gwf_plugin_message(alone), "");
+    host_put_all(h, 2);
     CHECK_OK(gwf_run(h->plugin, 0, 1800), h->plugin->error);
     gwf_plugin_free(&alone);
     gwf_plugin_free(&alone);

@@ -52,6 +52,8 @@ typedef struct gwf_transfer {
     gwf_links *to_cells;   /* what arrived   -> cells of the tile */
     gwf_route *back;       /* cells          -> the host's ranks  */
     gwf_links *to_columns; /* what arrived  -> columns           */
+    int total;             /* columns of the host's whole grid */
+    int *ids;              /* which of them this rank's are, from 0; owned */
     char description[256]; /* in words, for the log: "columns on the network's grid", ... */
 } gwf_transfer;
 

@@ -6,9 +6,8 @@
 
 /* --- agreement with the data's grid --------------------------------------------------------- */
 
-/* lat, lon: the n cell centres of the file. */
-static gwf_status check_grid(const char *what, const gwf_grid *grid, size_t n, const double *lat,
-                             const double *lon, gwf_error *err)
+gwf_status gwf_remap_check_grid(const char *what, const gwf_grid *grid, size_t n, const double *lat,
+                                const double *lon, gwf_error *err)
 {
     GWF_TRY(gwf_grid_check(grid, what, err));
     const size_t cells = (size_t)grid->nlat * (size_t)grid->nlon, nlon = (size_t)grid->nlon;
@@ -67,9 +66,10 @@ static gwf_status fill(const gwf_weights *w, const gwf_grid *source, const gwf_g
                        gwf_remap *r, gwf_error *err)
 {
     if (source)
-        GWF_TRY(check_grid("source grid", source, w->n_source, w->source_lat, w->source_lon, err));
-    GWF_TRY(check_grid("destination grid", destination, w->n_destination, w->destination_lat,
-                       w->destination_lon, err));
+        GWF_TRY(gwf_remap_check_grid("source grid", source, w->n_source, w->source_lat,
+                                     w->source_lon, err));
+    GWF_TRY(gwf_remap_check_grid("destination grid", destination, w->n_destination,
+                                 w->destination_lat, w->destination_lon, err));
     r->n_source = w->n_source;
     r->n_destination = w->n_destination;
     GWF_TRY(link_all(w, &r->links, err));
