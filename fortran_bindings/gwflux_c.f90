@@ -171,6 +171,16 @@ module gwflux_c
       integer(c_int) :: status
     end function c_predict
 
+    function c_predict_batch(engine, n, features, flux) bind(C, name='gwf_predict_batch') &
+        result(status)
+      import :: c_float, c_int, c_ptr
+      type(c_ptr), value :: engine
+      integer(c_int), value :: n
+      real(c_float), intent(in) :: features(*)
+      real(c_float), intent(inout) :: flux(*)
+      integer(c_int) :: status
+    end function c_predict_batch
+
     function c_predict_normalised(engine, features, prediction) &
         bind(C, name='gwf_predict_normalised') result(status)
       import :: c_float, c_int, c_ptr

@@ -18,13 +18,13 @@ module gwflux_engine
   contains
     procedure :: create
     procedure :: shape => get_shape
-    procedure :: predict
+    generic :: predict => predict_one, predict_batch
     procedure :: predict_normalised
     procedure :: describe
     procedure :: message
     procedure :: free
     generic :: assignment(=) => refuse_copy
-    procedure, private :: check, conclude, refuse_copy
+    procedure, private :: predict_one, predict_batch, check, conclude, refuse_copy
     final :: finish_engine
   end type gwf_engine
 
@@ -49,14 +49,32 @@ contains
   end function get_shape
 
   ! features: normalised, (lon, lat, inputs); flux: (lon, lat, outputs), Pa, uw levels then vw levels.
-  subroutine predict(self, features, flux, status)
+  subroutine predict_one(self, features, flux, status)
     class(gwf_engine), intent(inout) :: self
     real(real32), intent(in), contiguous :: features(:, :, :)
     real(real32), intent(inout), contiguous :: flux(:, :, :)
     integer, intent(out), optional :: status
     if (.not. self%check(shape(features), shape(flux), status)) return
     call self%conclude(c_predict(self%handle, features, flux), status)
-  end subroutine predict
+  end subroutine predict_one
+
+  ! The same for several maps: (lon, lat, inputs, maps) and (lon, lat, outputs, maps).
+  subroutine predict_batch(self, features, flux, status)
+    class(gwf_engine), intent(inout) :: self
+    real(real32), intent(in), contiguous :: features(:, :, :, :)
+    real(real32), intent(inout), contiguous :: flux(:, :, :, :)
+    integer, intent(out), optional :: status
+    integer :: maps, in(4), out(4)
+    maps = size(features, 4)
+    in = shape(features)
+    out = shape(flux)
+    if (.not. self%check(in(:3), out(:3), status)) return
+    if (size(flux, 4) /= maps) then
+      call self%conclude(GWF_ERR_ARGUMENT, status, 'expected as many maps of flux as of features')
+      return
+    end if
+    call self%conclude(c_predict_batch(self%handle, maps, features, flux), status)
+  end subroutine predict_batch
 
   ! The same, but the network's own output.
   subroutine predict_normalised(self, features, prediction, status)

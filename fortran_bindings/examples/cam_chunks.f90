@@ -95,7 +95,7 @@ program cam_chunks
   use sample
   use collect, only: output, expect
   implicit none
-  real(r8), parameter :: STEP = 1800
+  real(r8), parameter :: STEP = 900
   type(physics_state), allocatable :: state(:)
   type(physics_ptend), allocatable :: ptend(:)
   type(output) :: file

@@ -18,12 +18,13 @@ program fms_windows
   character(len=256) :: input, model = 'model.nc', path = 'fms.bin'
   integer :: steps = 2, nx = 2, ny = 2
   namelist /host/ model, path, steps, nx, ny
-  real(real64), parameter :: DT = 600
+  real(real64), parameter :: DT = 900
   real(real64), allocatable, dimension(:, :, :) :: u, v, t, omega, p_full, p_half, dt_u, dt_v, dt_t
   real(real64), allocatable, dimension(:, :) :: lat, lon, phis
   real(real64), allocatable, dimension(:, :, :) :: uw, vw
   integer, allocatable :: ids(:)
-  integer :: comm, rank, ranks, error, unit, js, je, n, step
+  integer, allocatable, dimension(:) :: is, ie, js, je ! windows of the band
+  integer :: comm, rank, ranks, error, unit, first, n, step, w
 
   call MPI_Init(error)
   comm = MPI_COMM_WORLD
@@ -47,9 +48,15 @@ program fms_windows
     dt_u = 0
     dt_v = 0
     dt_t = 0
-    if (plugin%due(step*DT)) call for_all_windows(put_window)                                   !gw
+    if (plugin%due(step*DT)) then                                                               !gw
+      do w = 1, nx*ny                                                                           !gw
+        call put_window(is(w), ie(w), js(w), je(w))                                             !gw
+      end do                                                                                    !gw
+    end if                                                                                      !gw
     call plugin%run(step*DT, 2*DT)                                                              !gw
-    call for_all_windows(physics)
+    do w = 1, nx*ny
+      call physics(is(w), ie(w), js(w), je(w))
+    end do
     call check
     call write_band(dt_u)
     call write_band(dt_v)
@@ -61,14 +68,17 @@ program fms_windows
 
 contains
 
-  ! The rows js to je of this rank, as equal as 64 rows can be.
+  ! The n rows behind `first` are this rank's, as equal as 64 rows can be shared.
   subroutine make_band
     real(real64) :: lats(NLAT), lons(NLON)
     real(real64), parameter :: RADIANS = acos(-1.0_real64)/180
     integer :: i, j
-    js = rank*NLAT/ranks + 1
-    je = (rank + 1)*NLAT/ranks
-    n = je - js + 1
+    first = rank*NLAT/ranks
+    n = (rank + 1)*NLAT/ranks - first
+    is = [((i*NLON/nx + 1, i=0, nx - 1), j=0, ny - 1)]
+    ie = [((i*NLON/nx, i=1, nx), j=0, ny - 1)]
+    js = [((j*n/ny + 1, i=0, nx - 1), j=0, ny - 1)]
+    je = [((j*n/ny, i=0, nx - 1), j=1, ny)]
     allocate (lat(NLON, n), lon(NLON, n), phis(NLON, n), ids(NLON*n))
     allocate (u(NLON, n, NLEV), v(NLON, n, NLEV), t(NLON, n, NLEV), omega(NLON, n, NLEV))
     allocate (p_full(NLON, n, NLEV), p_half(NLON, n, NLEV + 1))
@@ -77,10 +87,10 @@ contains
     lats = sample_latitudes()
     lons = sample_longitudes()
     do j = 1, n
-      lat(:, j) = lats(js + j - 1)*RADIANS
+      lat(:, j) = lats(first + j)*RADIANS
       lon(:, j) = lons*RADIANS
     end do
-    ids = [(i, i=(js - 1)*NLON + 1, je*NLON)]
+    ids = [(i, i=first*NLON + 1, (first + n)*NLON)]
   end subroutine make_band
 
   ! Winds and temperature of the previous time level, pressure of this one: here all are of this one.
@@ -93,7 +103,7 @@ contains
     lons = sample_longitudes()
     do j = 1, n
       do i = 1, NLON
-        c = sample_column(lats(js + j - 1), lons(i), time)
+        c = sample_column(lats(first + j), lons(i), time)
         u(i, j, :) = c%u
         v(i, j, :) = c%v
         t(i, j, :) = c%t
@@ -104,21 +114,6 @@ contains
       end do
     end do
   end subroutine dynamics
-
-  ! Calls one physics routine for every window is:ie, js:je of the band.
-  subroutine for_all_windows(call_physics)
-    interface
-      subroutine call_physics(is, ie, js, je)
-        integer, intent(in) :: is, ie, js, je
-      end subroutine call_physics
-    end interface
-    integer :: ix, iy
-    do iy = 1, ny
-      do ix = 1, nx
-        call call_physics((ix - 1)*NLON/nx + 1, ix*NLON/nx, (iy - 1)*n/ny + 1, iy*n/ny)
-      end do
-    end do
-  end subroutine for_all_windows
 
   subroutine put_window(is, ie, js, je)                                                         !gw
     integer, intent(in) :: is, ie, js, je                                                       !gw

@@ -29,10 +29,14 @@ contains
     if (errflg /= 0) errmsg = options%message()
     if (errflg /= 0) return
     call plugin%create(mpicomm, model, options, errflg)
-    if (errflg == 0) call plugin%columns(lat, lon, 'radians', status=errflg)
-    if (errflg == 0) call plugin%levels(nlev, errflg)
-    if (errflg == 0) call plugin%ready(errflg)
     if (errflg /= 0) errmsg = plugin%message()
+    if (errflg /= 0) return
+    call plugin%columns(lat, lon, 'radians', status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%levels(nlev, errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%ready(errflg) ! collective: also where the calls before it failed, which it then finds
+    call keep_first(errmsg, errflg)
   end subroutine gwflux_ccpp_init
 
 !> \section arg_table_gwflux_ccpp_timestep_init Argument Table
@@ -48,17 +52,26 @@ contains
     integer, intent(out) :: errflg
     errmsg = ''
     call plugin%put('u', 'm s-1', u, status=errflg)
-    if (errflg == 0) call plugin%put('v', 'm s-1', v, status=errflg)
-    if (errflg == 0) call plugin%put('t', 'K', t, status=errflg)
-    if (errflg == 0) call plugin%put('omega', 'Pa s-1', omega, status=errflg)
-    if (errflg == 0) call plugin%put('p', 'Pa', prsl, status=errflg)
-    if (errflg == 0) call plugin%put('p_half', 'Pa', prsi, status=errflg)
-    if (errflg == 0) call plugin%put('zs', 'm2 s-2', phis, status=errflg)
-    ! Collective: a put that failed on one rank is a field that run misses there, and says on all.
-    if (errflg == 0) call plugin%run(time, dtp, errflg)
-    if (errflg == 0) call plugin%get('du', 'm s-2', du_gw, status=errflg)
-    if (errflg == 0) call plugin%get('dv', 'm s-2', dv_gw, status=errflg)
-    if (errflg /= 0) errmsg = plugin%message()
+    call keep_first(errmsg, errflg)
+    call plugin%put('v', 'm s-1', v, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%put('t', 'K', t, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%put('omega', 'Pa s-1', omega, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%put('p', 'Pa', prsl, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%put('p_half', 'Pa', prsi, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%put('zs', 'm2 s-2', phis, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%run(time, dtp, errflg) ! collective: as above
+    call keep_first(errmsg, errflg)
+    if (errflg /= 0) return
+    call plugin%get('du', 'm s-2', du_gw, status=errflg)
+    call keep_first(errmsg, errflg)
+    call plugin%get('dv', 'm s-2', dv_gw, status=errflg)
+    call keep_first(errmsg, errflg)
   end subroutine gwflux_ccpp_timestep_init
 
 !> \section arg_table_gwflux_ccpp_run Argument Table
@@ -85,4 +98,11 @@ contains
     errflg = 0
     call plugin%free()
   end subroutine gwflux_ccpp_finalize
+
+  ! The message of the first call that failed.
+  subroutine keep_first(errmsg, errflg)
+    character(len=*), intent(inout) :: errmsg
+    integer, intent(in) :: errflg
+    if (errflg /= 0 .and. errmsg == '') errmsg = plugin%message()
+  end subroutine keep_first
 end module gwflux_ccpp
