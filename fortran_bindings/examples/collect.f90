@@ -3,9 +3,10 @@
 module collect
   use, intrinsic :: iso_fortran_env, only: error_unit, real64
   use mpi
+  use sample, only: NLAT, NLON
   implicit none
   private
-  public :: output, expect
+  public :: output, expect, read_columns
 
   type :: output
     private
@@ -60,6 +61,22 @@ contains
     if (self%unit /= 0) close (self%unit)
     self%unit = 0
   end subroutine close_output
+
+  ! The columns with these ids of the record number `record` that write_columns() has written. Local.
+  subroutine read_columns(path, record, ids, values)
+    character(len=*), intent(in) :: path
+    integer, intent(in) :: record, ids(:)
+    real(real64), intent(out) :: values(:, :)
+    real(real64), allocatable :: all_values(:, :)
+    integer :: unit, bytes
+    allocate (all_values(size(values, 1), NLAT*NLON))
+    bytes = 8*size(all_values)
+    open (newunit=unit, file=trim(path), access='stream', form='unformatted', status='old', &
+          action='read')
+    read (unit, pos=1 + (record - 1)*bytes) all_values
+    close (unit)
+    values = all_values(:, ids)
+  end subroutine read_columns
 
   ! The largest of all ranks' values must be at most `most`; rank 0 says what it is.
   subroutine expect(comm, what, value, most)
