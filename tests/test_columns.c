@@ -109,6 +109,21 @@ static void test_missing_and_twice(void)
     free_host(&h);
 }
 
+/* Also where the network needs nothing of it. */
+static void test_missing_unneeded(void)
+{
+    host h = {FINE, case_gaussian(NLAT, NLON), case_regular(73, 90, -2.5, 144, 0, 2.5), {0}, "",
+              ""};
+    h.columns = points_of_grid(&h.grid);
+    gwf_column_list list = banded(&h);
+    gwf_transfer_plan p = plan_of(&h, &list);
+    p.remap = "bilinear";
+    if (test_rank() == test_ranks() - 1) list.n--;
+    refuse(&p, GWF_ERR_DATA, "column 10512 (latitude -90, longitude 357.5) is on no rank");
+    gwf_column_list_free(&list);
+    free_host(&h);
+}
+
 static void test_off_the_grid(void)
 {
     host native = make_host(NATIVE), fine = make_host(FINE);
@@ -188,7 +203,7 @@ static void test_wrong_weights(void)
     free_host(&native);
 }
 
-/* A weight file whose cells are not all covered, and one to other columns. */
+/* Weight files whose cells are not all covered, or that are to other columns. */
 static void test_incomplete_weights(void)
 {
     host h = make_host(UNSTRUCTURED);
@@ -201,12 +216,17 @@ static void test_incomplete_weights(void)
         points_write(p.weights_back, &cells, &fewer, links);
         free(links);
         links = points_link(&cells, &h.columns);
+        h.columns.lat[7] += 0.02;
+        points_write(test_scratch_of_all("moved.nc"), &cells, &h.columns, links);
+        h.columns.lat[7] -= 0.02;
         links[2999].weight[0] = links[2999].weight[1] = 0;
         points_write(test_scratch_of_all("holes.nc"), &cells, &h.columns, links);
         free(links);
     }
     test_barrier();
     refuse(&p, GWF_ERR_MISMATCH, "fewer.nc to 200");
+    p.weights_back = test_scratch_of_all("moved.nc");
+    refuse(&p, GWF_ERR_MISMATCH, "moved.nc has at -84.248");
     p.weights_back = test_scratch_of_all("holes.nc");
     refuse(&p, GWF_ERR_DATA, "holes.nc: weights: those of destination cell 2999");
     gwf_column_list_free(&list);
@@ -221,6 +241,7 @@ int main(void)
         {"weight files", write_weights},
         {"blocks of columns", test_blocks},
         {"missing and twice", test_missing_and_twice},
+        {"missing, not needed", test_missing_unneeded},
         {"off the grid", test_off_the_grid},
         {"not covered", test_not_covered},
         {"wrong weights", test_wrong_weights},
