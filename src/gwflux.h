@@ -85,6 +85,11 @@ GWF_API void gwf_options_free(gwf_options **options);
 GWF_API gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value);
 GWF_API const char *gwf_options_message(const gwf_options *options);
 
+/* Set what a YAML file says, lines "name: value" with the names above and those of a plugin
+ * (configs/plugin.yaml). What it does not name stays as it is. GWF_ERR_NOT_FOUND, GWF_ERR_IO;
+ * GWF_ERR_ARGUMENT with file, line and option; some options may have been set then. */
+GWF_API gwf_status gwf_options_read(gwf_options *options, const char *path);
+
 typedef struct gwf_engine gwf_engine;
 
 /* Load a model file and make everything ready: weights folded and packed, memory reserved.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/config.h"
+#include "core/config.h"
 
 static bool is_positional(const gwf_option_row *row)
 {
@@ -97,9 +97,9 @@ static gwf_status take_config(parser *p, gwf_error *err)
     const gwf_option_table *own = &p->tables[0];
     for (int i = 0; i < own->count; i++) {
         if (own->rows[i].kind != GWF_OPTION_CONFIG || !(p->given[0] & 1UL << i)) continue;
-        config *file = (void *)((char *)own->target + own->rows[i].offset);
-        GWF_TRY(config_read(file, p->tables, p->n_tables, err));
-        GWF_TRY(config_apply(file, p->tables, p->n_tables, p->given, err));
+        gwf_config *file = (void *)((char *)own->target + own->rows[i].offset);
+        GWF_TRY(gwf_config_read(file, p->tables, p->n_tables, err));
+        GWF_TRY(gwf_config_apply(file, p->tables, p->n_tables, p->given, err));
     }
     return GWF_OK;
 }

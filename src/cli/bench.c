@@ -4,7 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/world.h"
-#include "cli/config.h"
+#include "core/config.h"
 #include "cli/scaling.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
@@ -12,7 +12,7 @@
 typedef struct arguments {
     const char *model, *tiles, *json;
     int steps, lat, lon, model_scaling;
-    config file;
+    gwf_config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -201,7 +201,7 @@ static int run(int argc, char **argv)
     gwf_free(&engine);
     gwf_options_free(&options);
     world_end(&w);
-    config_free(&a.file);
+    gwf_config_free(&a.file);
     return code;
 }
 

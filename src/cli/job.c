@@ -23,7 +23,7 @@ void job_arguments_free(job_arguments *a)
 {
     free(a->inputs.items);
     free(a->variables.items);
-    config_free(&a->file);
+    gwf_config_free(&a->file);
 }
 
 /* --- what is asked for ---------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 #ifndef GWF_CLI_JOB_H
 #define GWF_CLI_JOB_H
 
-#include "cli/config.h"
+#include "core/config.h"
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/world.h"
@@ -14,7 +14,7 @@ typedef struct job_arguments {
     int ranks_per_map; /* 0: not said */
     gwf_option_list inputs, variables;
     int overwrite, resume;
-    config file;
+    gwf_config file;
 } job_arguments;
 
 extern const char *const job_writers[];

@@ -114,7 +114,7 @@ static int run(int argc, char **argv)
     if (start.status == GWF_OK)
         start.status = args_parse(&command_prepare, argc, argv, &a, NULL, &start.error);
     args_history(argc, argv, history, sizeof history);
-    config_history(&a.common.file, history, sizeof history);
+    gwf_config_history(&a.common.file, history, sizeof history);
     if (start.options) start.options->threads = a.threads;
     const int code = job_run(&preparing, &start, NULL);
     gwf_options_free(&start.options);

@@ -15,7 +15,7 @@ typedef enum gwf_option_kind {
     GWF_OPTION_CHOICE, /* const char *, one of the words of `choices` (static storage) */
     GWF_OPTION_FLAG,   /* int, 1 when given; takes no value */
     GWF_OPTION_CONFIG, /* a struct whose first member is a const char *: the path of a file of
-                        * options (the command's: cli/config.h) */
+                        * options (the command's: core/config.h) */
 } gwf_option_kind;
 
 typedef struct gwf_option_list {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config.h"
 #include "core/option.h"
 
 gwf_options *gwf_options_create(void)
@@ -83,6 +84,23 @@ gwf_status gwf_options_set(gwf_options *options, const char *name, const char *v
     }
     return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: there is none of that name",
                     name ? name : "(null)");
+}
+
+gwf_status gwf_options_read(gwf_options *options, const char *path)
+{
+    if (!options) return GWF_ERR_ARGUMENT;
+    if (!path) return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "options: no file is named");
+    const gwf_option_table tables[] = {gwf_engine_options(options),
+                                       gwf_plugin_option_table(options)};
+    gwf_config file = {.path = path};
+    gwf_status status = gwf_config_read(&file, tables, 2, &options->error);
+    const gwf_config_value *value = file.values;
+    for (int t = 0; t < 2 && status == GWF_OK; t++)
+        for (int i = 0; i < tables[t].count && status == GWF_OK; i++, value++)
+            if (value->text) status = set_row(options, &tables[t], &tables[t].rows[i], value->text);
+    if (status != GWF_OK && value) gwf_error_prefix(&options->error, "%s", path);
+    gwf_config_free(&file);
+    return status;
 }
 
 const char *gwf_options_message(const gwf_options *options)
