@@ -1,451 +1,251 @@
-/* A host's columns: from any decomposition to the network's grid and back, the same bits; constants
- * and winds; columns that are missing, there twice or elsewhere are named. */
-#include "coupling/columns.h"
-
+/* What is refused of a host's columns: each is named with its place, its id or its ranks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "allocations.h"
-#include "decomposition.h"
-#include "fields/remap.h"
-#include "points_case.h"
+#include "host_case.h"
 #include "test_mpi.h"
 
-enum { NLAT = 32, NLON = 64, CELLS = NLAT * NLON, SPIRAL = 3000 };
-/* Rows of a field: scalars (the last one a constant), u, v. */
-enum { SCALARS = 20, WINDS = 3, ROWS = SCALARS + 2 * WINDS };
-
-/* --- hosts ---------------------------------------------------------------------------------- */
-
-typedef enum host_case { NATIVE, FINE, COARSE, UNSTRUCTURED, HOSTS } host_case;
-
-typedef struct host {
-    host_case which;
-    gwf_grid network, grid; /* grid: FINE, COARSE */
-    points columns;
-    const char *weights, *weights_back; /* paths */
-} host;
-
-static char paths[2][1024];
-
-/* Weight files are made once, by rank 0, for all. */
-static void write_weights(void)
+static void refuse_block(gwf_column_list *list, gwf_columns block, const char *words)
 {
-    gwf_grid network = case_gaussian(NLAT, NLON);
-    points from = points_spiral(SPIRAL), to = points_of_grid(&network);
-    snprintf(paths[0], sizeof paths[0], "%s", test_scratch_of_all("to_network.nc"));
-    snprintf(paths[1], sizeof paths[1], "%s", test_scratch_of_all("from_network.nc"));
-    if (test_rank() == 0) {
-        point_links *in = points_link(&from, &to), *back = points_link(&to, &from);
-        points_write(paths[0], &from, &to, in);
-        points_write(paths[1], &to, &from, back);
-        free(in);
-        free(back);
-    }
-    points_free(&from);
-    points_free(&to);
-    case_free(&network);
-    test_barrier();
+    gwf_error err = {0};
+    const int n = list->n, n_blocks = list->n_blocks;
+    CHECK_FAILS(gwf_column_list_add(list, &block, &err), GWF_ERR_ARGUMENT, err, words);
+    CU_ASSERT_TRUE(list->n == n && list->n_blocks == n_blocks);
 }
 
-static host make_host(host_case which)
-{
-    host h = {which, case_gaussian(NLAT, NLON), {0}, {0}, "", ""};
-    if (which == FINE) h.grid = case_regular(37, 90, -5, 72, -180, 5);
-    if (which == COARSE) h.grid = case_regular(18, -85, 10, 36, 5, 10);
-    if (which == UNSTRUCTURED) {
-        h.columns = points_spiral(SPIRAL);
-        h.weights = paths[0];
-        h.weights_back = paths[1];
-    } else {
-        h.columns = points_of_grid(which == NATIVE ? &h.network : &h.grid);
-    }
-    return h;
-}
-
-static void free_host(host *h)
-{
-    case_free(&h->network);
-    case_free(&h->grid);
-    points_free(&h->columns);
-}
-
-/* Some of a host's columns, in two blocks. */
-static gwf_column_list register_columns(const host *h, ids mine)
+static void test_blocks(void)
 {
     gwf_error err = {0};
     gwf_column_list list = {0};
-    const int first = mine.n / 3;
-    const double unit = mine.n % 2 ? case_pi / 180 : 1;
-    double *lat = calloc((size_t)mine.n + 1, sizeof *lat);
-    double *lon = calloc((size_t)mine.n + 1, sizeof *lon);
-    int *id = calloc((size_t)mine.n + 1, sizeof *id);
-    for (int i = 0; i < mine.n; i++) {
-        lat[i] = h->columns.lat[mine.id[i]] * unit;
-        lon[i] = (h->columns.lon[mine.id[i]] + (i % 4 == 3 ? 360 : 0)) * unit;
-        id[i] = mine.id[i] + 1;
-    }
-    const char *units = mine.n % 2 ? "radians" : "degrees";
-    const bool give = h->which == UNSTRUCTURED || h->which == FINE;
-    const gwf_columns one = {first, 1, lat, lon, units, give ? id : NULL};
-    const gwf_columns two = {1,           mine.n - first, lat + first,
-                             lon + first, units,          give ? id + first : NULL};
-    CHECK_OK(gwf_column_list_add(&list, &one, &err), err);
-    CHECK_OK(gwf_column_list_add(&list, &two, &err), err);
-    CU_ASSERT_EQUAL(list.n, mine.n);
-    CU_ASSERT_TRUE(list.n_blocks == 2 && list.blocks[1].first == first);
-    free(lat);
-    free(lon);
-    free(id);
+    double lat[4] = {-90, 10, 20, 90}, lon[4] = {0, -720, 359, 720}, radians[4] = {1.6, 0, 0, 0};
+    int id[4] = {1, 4, 3, 2}, none[4] = {1, 2, 0, 3};
+    const gwf_columns good = {2, 2, lat, lon, "degrees", id};
+    gwf_columns bad = good;
+    CHECK_OK(gwf_column_list_add(&list, &good, &err), err);
+    CHECK_OK(gwf_column_list_add(&list, &(gwf_columns){.ni = 3, .nj = 0}, &err), err);
+    CU_ASSERT_TRUE(list.n == 4 && list.id[1] == 3 && list.lat[3] == 90 && list.lon[1] == -720);
+    CU_ASSERT_TRUE(list.n_blocks == 2 && list.blocks[1].first == 4 && list.blocks[1].ni == 3);
+    bad.units = "degree";
+    refuse_block(&list, bad, "latitudes and longitudes in \"degree\", expected degrees or radians");
+    bad = good;
+    bad.id = NULL;
+    refuse_block(&list, bad, "some blocks of columns have ids and others have none");
+    bad.id = none;
+    refuse_block(&list, bad, "column (0, 1) of the block: id 0, expected 1 or more");
+    bad = good;
+    bad.ni = -1;
+    refuse_block(&list, bad, "a block of -1 x 2 columns");
+    bad.ni = bad.nj = 1 << 16;
+    refuse_block(&list, bad, "a block of 65536 x 65536 columns");
+    bad = good;
+    bad.lat = NULL;
+    refuse_block(&list, bad, "columns without latitudes or longitudes");
+    bad.lat = radians;
+    bad.units = "radians";
+    refuse_block(&list, bad, "column (0, 0) of the block: latitude 91.67");
+    bad = good;
+    lat[2] = NAN;
+    refuse_block(&list, bad,
+                 "column (0, 1) of the block: latitude nan degrees, expected -90 to 90");
+    lat[2] = 0;
+    lon[3] = 721;
+    refuse_block(&list, bad, "column (1, 1) of the block: longitude 721 degrees");
+    gwf_column_list_free(&list);
+    CU_ASSERT_TRUE(list.n == 0 && !list.blocks);
+}
+
+/* A host in latitude bands, spoilt by the caller. */
+static gwf_transfer_plan plan_of(const host *h, const gwf_column_list *list)
+{
+    return (gwf_transfer_plan){.columns = list,
+                               .host = h->grid.nlat ? &h->grid : NULL,
+                               .network = &h->network,
+                               .tile = tile_of(HALVES, test_rank(), test_ranks()),
+                               .remap = "auto",
+                               .remap_back = "auto",
+                               .weights = h->weights,
+                               .weights_back = h->weights_back,
+                               .rows_in = 2,
+                               .rows_back = 2};
+}
+
+static void refuse(const gwf_transfer_plan *p, gwf_status status, const char *words)
+{
+    gwf_error err = {0};
+    gwf_transfer t;
+    CHECK_FAILS(gwf_transfer_create(test_comm(), p, &t, &err), status, err, words);
+    CU_ASSERT_TRUE(!t.in && !t.back && !t.to_cells && !t.to_columns && !t.ids);
+}
+
+static gwf_column_list banded(const host *h)
+{
+    ids mine = ids_of(BANDS, h->columns.n, test_rank());
+    gwf_column_list list = register_columns(h, mine);
+    free(mine.id);
     return list;
 }
 
-/* --- tiles ---------------------------------------------------------------------------------- */
-
-typedef enum cut { WHOLE, HALVES, TILES, LAST_RANK, CUTS } cut;
-
-/* Who computes what of the network's grid; the grid is always whole. */
-static gwf_tile tile_of(cut how, int rank, int ranks)
+static void test_missing_and_twice(void)
 {
-    const gwf_tile none = {0, 0, 0, 0};
-    const int tiles = ranks < 4 ? ranks : 4, rows = tiles == 4 ? 2 : 1, cols = tiles / rows;
-    switch (how) {
-    case WHOLE:
-        return rank == 0 ? (gwf_tile){0, NLAT, 0, NLON} : none;
-    case HALVES:
-        if (ranks == 1) return (gwf_tile){0, NLAT, 0, NLON};
-        return rank > 1 ? none : (gwf_tile){rank * 16, 16, 0, NLON};
-    case TILES:
-        if (tiles == 3) /* uneven */
-            return rank == 2 ? (gwf_tile){0, NLAT, 48, 16} : (gwf_tile){rank * 16, 16, 0, 48};
-        return rank >= tiles ? none
-                             : (gwf_tile){rank / cols * (NLAT / rows), NLAT / rows,
-                                          rank % cols * (NLON / cols), NLON / cols};
-    default:
-        return rank == ranks - 1 ? (gwf_tile){0, NLAT, 0, NLON} : none;
-    }
-}
-
-static int cell_of(gwf_tile t, int i)
-{
-    return (t.row + i / t.cols) * NLON + t.col + i % t.cols;
-}
-
-/* --- one way and back ----------------------------------------------------------------------- */
-
-/* Fields on points: (ROWS, n). */
-static float *make_fields(int n, unsigned long long seed)
-{
-    float *x = calloc((size_t)ROWS * (size_t)n + 1, sizeof *x);
-    if (!x) abort();
-    for (int i = 0; i < ROWS * n; i++) x[i] = (float)case_random(&seed);
-    for (int i = 0; i < n; i++) x[(SCALARS - 1) * n + i] = 273.15f;
-    return x;
-}
-
-static bool plan(const gwf_comm *comm, const host *h, const gwf_column_list *list, gwf_tile tile,
-                 gwf_transfer *t)
-{
+    char words[160];
     gwf_error err = {0};
-    const gwf_transfer_plan p = {.columns = list,
-                                 .host = h->grid.nlat ? &h->grid : NULL,
-                                 .network = &h->network,
-                                 .tile = tile,
-                                 .remap = "auto",
-                                 .remap_back = "auto",
-                                 .weights = h->weights,
-                                 .weights_back = h->weights_back,
-                                 .rows_in = ROWS,
-                                 .rows_back = ROWS};
-    CHECK_OK(gwf_transfer_create(comm, &p, t, &err), err);
-    return t->in;
-}
-
-/* Fields of the whole grid (ROWS, total), of which this rank has `mine`, to n destinations. */
-static void carry(gwf_route *route, const gwf_links *links, const float *whole, int total, ids mine,
-                  int n, float *to)
-{
-    gwf_error err = {0};
-    float *values = gwf_route_values(route);
-    const gwf_place *out = gwf_route_out(route);
-    for (int i = 0; i < mine.n; i++)
-        for (int k = 0; k < ROWS && out[i].first != GWF_NOWHERE; k++)
-            values[out[i].first + (size_t)k * out[i].stride] = whole[k * total + mine.id[i]];
-    const long before = test_allocations();
-    CHECK_OK(gwf_route_begin(route, &err), err);
-    CHECK_OK(gwf_route_end(route, &err), err);
-    for (int first = 0; first < n; first += 500) {
-        const gwf_range range = {first, n - first < 500 ? n - first : 500};
-        const gwf_rows u = {values, SCALARS, WINDS}, v = {values, SCALARS + WINDS, WINDS};
-        float *const uv[2] = {to + SCALARS * n + first, to + (SCALARS + WINDS) * n + first};
-        gwf_links_apply(links, (gwf_rows){values, 0, SCALARS}, range, to + first, (size_t)n);
-        gwf_links_apply_wind(links, (gwf_rows[2]){u, v}, range, uv, (size_t)n);
-    }
-    CU_ASSERT_EQUAL(test_allocations(), before);
-}
-
-static ids range_of(int n)
-{
-    ids all = {n, calloc((size_t)n, sizeof *all.id)};
-    if (!all.id) abort();
-    for (int i = 0; i < n; i++) all.id[i] = i;
-    return all;
-}
-
-/* Both ways on one rank: what the others' answers are held against. */
-typedef struct truth {
-    float *columns, *cells;       /* given: (ROWS, columns), (ROWS, CELLS) */
-    float *to_cells, *to_columns; /* what becomes of them */
-    char description[256];
-} truth;
-
-static truth make_truth(const host *h)
-{
-    gwf_error err = {0};
-    gwf_comm *alone = NULL;
-    gwf_transfer t = {0};
-    const int n = h->columns.n;
-    truth x = {make_fields(n, 5), make_fields(CELLS, 6), make_fields(CELLS, 7), make_fields(n, 8),
-               ""};
-    ids columns = range_of(n), cells = range_of(CELLS);
-    gwf_column_list list = register_columns(h, columns);
-    CHECK_OK(gwf_comm_alone(&alone, &err), err);
-    if (plan(alone, h, &list, (gwf_tile){0, NLAT, 0, NLON}, &t)) {
-        carry(t.in, t.to_cells, x.columns, n, columns, CELLS, x.to_cells);
-        carry(t.back, t.to_columns, x.cells, CELLS, cells, n, x.to_columns);
-        CU_ASSERT_EQUAL(t.total, n);
-        snprintf(x.description, sizeof x.description, "%s", t.description);
-    }
-    gwf_transfer_free(&t);
+    const double lat[1] = {-5}, lon[1] = {25};
+    const int last = test_ranks() - 1, home = (8 * 36 + 2) * test_ranks() / (18 * 36);
+    host h = make_host(COARSE);
+    gwf_column_list list = banded(&h);
+    const gwf_transfer_plan p = plan_of(&h, &list);
+    if (test_rank() == last)
+        CHECK_OK(gwf_column_list_add(&list, &(gwf_columns){1, 1, lat, lon, "degrees", NULL}, &err),
+                 err);
+    snprintf(words, sizeof words, "column 291 (latitude -5, longitude 25) is registered %s rank %d",
+             home == last ? "twice on" : "on", home);
+    refuse(&p, GWF_ERR_DATA, words);
     gwf_column_list_free(&list);
-    gwf_comm_free(&alone);
-    free(columns.id);
-    free(cells.id);
-    return x;
-}
-
-static void free_truth(truth *x)
-{
-    free(x->columns);
-    free(x->cells);
-    free(x->to_cells);
-    free(x->to_columns);
-}
-
-static int different(const float *x, int n, const float *whole, int total, const int *id)
-{
-    int count = 0;
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < ROWS; k++)
-            count += memcmp(&x[k * n + i], &whole[k * total + id[i]], sizeof *x) != 0;
-    return count;
-}
-
-static void go(const host *h, const truth *x, decomposition spread, cut how)
-{
-    const int total = h->columns.n;
-    const gwf_tile tile = tile_of(how, test_rank(), test_ranks());
-    ids mine = ids_of(spread, total, test_rank());
-    ids cells = {tile.rows * tile.cols, calloc(CELLS, sizeof *cells.id)};
-    for (int i = 0; i < cells.n; i++) cells.id[i] = cell_of(tile, i);
-    gwf_column_list list = register_columns(h, mine);
-    float *on_cells = make_fields(cells.n, 1), *on_columns = make_fields(mine.n, 2);
-    gwf_transfer t = {0};
-    if (plan(test_comm(), h, &list, tile, &t)) {
-        carry(t.in, t.to_cells, x->columns, total, mine, cells.n, on_cells);
-        carry(t.back, t.to_columns, x->cells, CELLS, cells, mine.n, on_columns);
-        const int in = different(on_cells, cells.n, x->to_cells, CELLS, cells.id);
-        const int back = different(on_columns, mine.n, x->to_columns, total, mine.id);
-        if (in || back)
-            fprintf(stderr, "\n  host %d, spread %d, cut %d: %d and %d differ\n", h->which, spread,
-                    how, in, back);
-        CU_ASSERT_TRUE(in == 0 && back == 0);
-        CU_ASSERT_EQUAL(memcmp(t.ids, mine.id, (size_t)mine.n * sizeof *t.ids), 0);
-    }
-    gwf_transfer_free(&t);
-    CU_ASSERT_TRUE(!t.in && !t.ids);
+    list = banded(&h);
+    if (test_rank() == last) list.n--;
+    refuse(&p, GWF_ERR_DATA, "column 648 (latitude 85, longitude 355) is on no rank");
     gwf_column_list_free(&list);
-    free(mine.id);
-    free(cells.id);
-    free(on_cells);
-    free(on_columns);
-}
-
-static void test_decompositions(void)
-{
-    for (int which = 0; which < HOSTS; which++) {
-        host h = make_host((host_case)which);
-        truth x = make_truth(&h);
-        for (int spread = 0; spread < PARTITIONS; spread++)
-            for (int how = 0; how < CUTS; how++) go(&h, &x, (decomposition)spread, (cut)how);
-        free_truth(&x);
-        free_host(&h);
-    }
-}
-
-/* --- what one rank makes of it is right ----------------------------------------------------- */
-
-static void check_constants(const truth *x, int n)
-{
-    for (int i = 0; i < CELLS; i++)
-        CU_ASSERT_EQUAL(x->to_cells[(SCALARS - 1) * CELLS + i], 273.15f);
-    for (int i = 0; i < n; i++) CU_ASSERT_EQUAL(x->to_columns[(SCALARS - 1) * n + i], 273.15f);
-}
-
-static void test_native(void)
-{
-    host h = make_host(NATIVE);
-    truth x = make_truth(&h);
-    const size_t bytes = (size_t)ROWS * CELLS * sizeof(float);
-    CU_ASSERT_EQUAL(memcmp(x.columns, x.to_cells, bytes), 0);
-    CU_ASSERT_EQUAL(memcmp(x.cells, x.to_columns, bytes), 0);
-    CU_ASSERT_STRING_EQUAL(x.description, "columns on the network's own grid");
-    free_truth(&x);
     free_host(&h);
 }
 
-/* As whole maps are remapped; winds too, unless rows at the poles hold no vectors. */
-static void check_remap(gwf_remap_kind kind, const gwf_grid *from, const gwf_grid *to,
-                        const float *given, const float *got)
+/* Also where the network needs nothing of it. */
+static void test_missing_unneeded(void)
 {
-    gwf_error err = {0};
-    gwf_remap *remap = NULL;
-    const size_t n = (size_t)to->nlat * (size_t)to->nlon,
-                 m = (size_t)from->nlat * (size_t)from->nlon;
-    const size_t u = SCALARS, v = SCALARS + WINDS;
-    float *y = calloc(ROWS * n, sizeof *y);
-    CHECK_OK(gwf_remap_create(kind, from, to, 1, &remap, &err), err);
-    if (remap) gwf_remap_apply(remap, given, y, SCALARS);
-    CHECK_AT_MOST(test_relative_l2(got, y, SCALARS * n), 1e-7);
-    if (remap)
-        gwf_remap_apply_wind(remap, given + u * m, given + v * m, y + u * n, y + v * n, WINDS);
-    if (fabs(from->lat[0]) < 90)
-        CHECK_AT_MOST(test_relative_l2(got + u * n, y + u * n, 2 * WINDS * n), 1e-7);
-    gwf_remap_free(&remap);
-    free(y);
+    host h = {FINE, case_gaussian(NLAT, NLON), case_regular(73, 90, -2.5, 144, 0, 2.5), {0}, "",
+              ""};
+    h.columns = points_of_grid(&h.grid);
+    gwf_column_list list = banded(&h);
+    gwf_transfer_plan p = plan_of(&h, &list);
+    p.remap = "bilinear";
+    if (test_rank() == test_ranks() - 1) list.n--;
+    refuse(&p, GWF_ERR_DATA, "column 10512 (latitude -90, longitude 357.5) is on no rank");
+    gwf_column_list_free(&list);
+    free_host(&h);
 }
 
-static void test_grids(void)
+static void test_off_the_grid(void)
 {
-    const gwf_remap_kind area = GWF_REMAP_CONSERVATIVE, line = GWF_REMAP_BILINEAR;
-    for (int which = FINE; which <= COARSE; which++) {
-        host h = make_host((host_case)which);
-        truth x = make_truth(&h);
-        check_remap(which == FINE ? area : line, &h.grid, &h.network, x.columns, x.to_cells);
-        check_remap(which == FINE ? line : area, &h.network, &h.grid, x.cells, x.to_columns);
-        check_constants(&x, h.columns.n);
-        CU_ASSERT_STRING_EQUAL(
-            x.description,
-            which == FINE
-                ? "columns on 37 x 72 points: conservative to the network's grid, bilinear back"
-                : "columns on 18 x 36 points: bilinear to the network's grid, conservative back");
-        free_truth(&x);
-        free_host(&h);
-    }
+    host native = make_host(NATIVE), fine = make_host(FINE);
+    gwf_column_list list = banded(&native);
+    gwf_transfer_plan p = plan_of(&native, &list);
+    const bool last = test_rank() == test_ranks() - 1;
+    if (last) list.lat[list.n - 1] -= 0.02;
+    if (last) list.lon[list.n - 1] = -5.625;
+    refuse(&p, GWF_ERR_DATA,
+           "at latitude 85.7406, longitude -5.625 is not on the network's grid, whose nearest "
+           "point is at latitude 85.7606, longitude 354.375");
+    list.n = 0;
+    refuse(&p, GWF_ERR_DATA, "column 1 (latitude -85.7606, longitude 0) is on no rank");
+    gwf_column_list_free(&list);
+    list = banded(&fine);
+    p = plan_of(&fine, &list);
+    if (last) list.id[list.n - 1]--;
+    refuse(&p, GWF_ERR_DATA,
+           "has the id 2663, but is number 2664 of the host's grid (longitudes fastest)");
+    gwf_column_list_free(&list);
+    list = banded(&native);
+    p.columns = &list;
+    refuse(&p, GWF_ERR_DATA, "is not on the host's grid");
+    gwf_column_list_free(&list);
+    free_host(&native);
+    free_host(&fine);
 }
 
-static void check_sums(const points *from, const points *to, const float *given, const float *got)
+/* Half a globe. */
+static void test_not_covered(void)
 {
-    point_links *links = points_link(from, to);
-    double most = 0;
-    for (int k = 0; k < SCALARS; k++)
-        for (int i = 0; i < to->n; i++) {
-            double sum = 0;
-            for (int m = 0; m < POINTS_NEAR; m++)
-                sum += links[i].weight[m] * (double)given[k * from->n + links[i].source[m]];
-            most = fmax(most, fabs(sum - (double)got[k * to->n + i]) / fmax(1, fabs(sum)));
-        }
-    CHECK_AT_MOST(most, 1e-6);
-    free(links);
+    host h = make_host(COARSE);
+    gwf_column_list list = {0};
+    const gwf_grid part = case_regular(9, 5, 10, 36, 5, 10);
+    gwf_transfer_plan p = plan_of(&h, &list);
+    p.host = &part;
+    refuse(&p, GWF_ERR_DATA, "the source's latitudes 5 to 85 do not reach latitude -85.76");
+    p.remap = "conservative";
+    refuse(&p, GWF_ERR_DATA, "do not cover the cell at latitude -85.76");
+    ((double *)part.lat)[4] = NAN;
+    refuse(&p, GWF_ERR_DATA, "the host's grid: latitude 4 is nan");
+    case_free(&(gwf_grid){.lat = part.lat, .lon = part.lon});
+    free_host(&h);
 }
 
-static void test_weights(void)
+static void test_wrong_weights(void)
+{
+    host h = make_host(UNSTRUCTURED), native = make_host(NATIVE);
+    gwf_column_list list = banded(&h), other = banded(&native);
+    gwf_transfer_plan p = plan_of(&h, &list);
+    const bool last = test_rank() == test_ranks() - 1;
+    if (last) list.lat[list.n - 1] -= 0.02;
+    refuse(&p, GWF_ERR_MISMATCH, "has the id 3000, which");
+    refuse(&p, GWF_ERR_MISMATCH, "to_network.nc has at 88.52");
+    if (last) list.lat[list.n - 1] += 0.02;
+    if (last) list.id[list.n - 1] = 3000;
+    refuse(&p, GWF_ERR_MISMATCH, "has the id 3001, ");
+    if (last) list.id[list.n - 1] = 0;
+    refuse(&p, GWF_ERR_MISMATCH, "has the id 1, which");
+    p.weights = p.weights_back; /* the wrong way round */
+    refuse(&p, GWF_ERR_MISMATCH,
+           "from_network.nc: the network's grid: 32 x 64 = 2048 cells, the weights have 3000");
+    p.weights = "";
+    refuse(&p, GWF_ERR_ARGUMENT,
+           "weights from the network's grid without weights to it: both are needed");
+    p.weights = test_scratch_of_all("absent.nc");
+    refuse(&p, GWF_ERR_NOT_FOUND, "absent.nc");
+    p.weights = h.weights;
+    p.host = &native.network;
+    refuse(&p, GWF_ERR_ARGUMENT, "weight files and a grid of latitudes and longitudes");
+    p.host = NULL;
+    p.columns = &other;
+    refuse(&p, GWF_ERR_ARGUMENT, "columns without ids: weight files count by ids");
+    gwf_column_list_free(&list);
+    gwf_column_list_free(&other);
+    free_host(&h);
+    free_host(&native);
+}
+
+/* Weight files whose cells are not all covered, or that are to other columns. */
+static void test_incomplete_weights(void)
 {
     host h = make_host(UNSTRUCTURED);
-    truth x = make_truth(&h);
-    points cells = points_of_grid(&h.network);
-    check_sums(&h.columns, &cells, x.columns, x.to_cells);
-    check_sums(&cells, &h.columns, x.cells, x.to_columns);
-    check_constants(&x, h.columns.n);
-    points_free(&cells);
-    free_truth(&x);
-    free_host(&h);
-}
-
-/* --- winds ---------------------------------------------------------------------------------- */
-
-/* Rotation about three axes in the wind rows, over the poles among them. */
-static float *rotations(const points *p)
-{
-    static const double axes[WINDS][3] = {{0, 0, 1}, {0.8, -0.6, 0}, {0.48, 0.36, 0.8}};
-    float *x = make_fields(p->n, 3);
-    for (int a = 0; a < WINDS; a++)
-        for (int i = 0; i < p->n; i++) {
-            double u, v;
-            case_rotation(axes[a], p->lat[i], p->lon[i], &u, &v);
-            x[(SCALARS + a) * p->n + i] = (float)u;
-            x[(SCALARS + WINDS + a) * p->n + i] = (float)v;
-        }
-    return x;
-}
-
-/* Largest error of a wind of speed 1. */
-static double wind_error(const points *p, const float *got)
-{
-    double most = 0;
-    float *exact = rotations(p);
-    for (int a = 0; a < WINDS; a++)
-        for (int i = 0; i < p->n; i++) {
-            const int u = (SCALARS + a) * p->n + i, v = (SCALARS + WINDS + a) * p->n + i;
-            const double d =
-                hypot((double)got[u] - (double)exact[u], (double)got[v] - (double)exact[v]);
-            if (!(d <= most)) most = d;
-        }
-    free(exact);
-    return most;
-}
-
-/* What is left is what interpolation over 5 degrees and means over 10 do. */
-static void test_winds(void)
-{
-    static const double limit_in[HOSTS] = {0, 0.006, 0.008, 0.005},
-                        limit_back[HOSTS] = {0, 0.003, 0.04, 0.006};
-    for (int which = 0; which < HOSTS; which++) {
-        host h = make_host((host_case)which);
-        points cells = points_of_grid(&h.network);
-        truth x = make_truth(&h);
-        ids columns = range_of(h.columns.n), all = range_of(CELLS);
-        gwf_comm *alone = NULL;
-        gwf_transfer t = {0};
-        gwf_column_list list = register_columns(&h, columns);
-        gwf_comm_alone(&alone, NULL);
-        float *from = rotations(&h.columns), *back = rotations(&cells);
-        if (plan(alone, &h, &list, (gwf_tile){0, NLAT, 0, NLON}, &t)) {
-            carry(t.in, t.to_cells, from, h.columns.n, columns, CELLS, x.to_cells);
-            carry(t.back, t.to_columns, back, CELLS, all, h.columns.n, x.to_columns);
-        }
-        CHECK_AT_MOST(wind_error(&cells, x.to_cells), limit_in[which]);
-        CHECK_AT_MOST(wind_error(&h.columns, x.to_columns), limit_back[which]);
-        gwf_transfer_free(&t);
-        gwf_column_list_free(&list);
-        gwf_comm_free(&alone);
-        free(columns.id);
-        free(all.id);
-        free(from);
-        free(back);
-        points_free(&cells);
-        free_truth(&x);
-        free_host(&h);
+    points fewer = points_spiral(200), cells = points_of_grid(&h.network);
+    gwf_column_list list = banded(&h);
+    gwf_transfer_plan p = plan_of(&h, &list);
+    p.weights_back = test_scratch_of_all("fewer.nc");
+    if (test_rank() == 0) {
+        point_links *links = points_link(&cells, &fewer);
+        points_write(p.weights_back, &cells, &fewer, links);
+        free(links);
+        links = points_link(&cells, &h.columns);
+        h.columns.lat[7] += 0.02;
+        points_write(test_scratch_of_all("moved.nc"), &cells, &h.columns, links);
+        h.columns.lat[7] -= 0.02;
+        links[2999].weight[0] = links[2999].weight[1] = 0;
+        points_write(test_scratch_of_all("holes.nc"), &cells, &h.columns, links);
+        free(links);
     }
+    test_barrier();
+    refuse(&p, GWF_ERR_MISMATCH, "fewer.nc to 200");
+    p.weights_back = test_scratch_of_all("moved.nc");
+    refuse(&p, GWF_ERR_MISMATCH, "moved.nc has at -84.248");
+    p.weights_back = test_scratch_of_all("holes.nc");
+    refuse(&p, GWF_ERR_DATA, "holes.nc: weights: those of destination cell 2999");
+    gwf_column_list_free(&list);
+    points_free(&fewer);
+    points_free(&cells);
+    free_host(&h);
 }
 
 int main(void)
 {
     static const test_case cases[] = {
-        {"weight files", write_weights}, {"the network's own grid", test_native},
-        {"two grids", test_grids},       {"by weights", test_weights},
-        {"winds", test_winds},           {"any decomposition", test_decompositions},
+        {"weight files", write_weights},
+        {"blocks of columns", test_blocks},
+        {"missing and twice", test_missing_and_twice},
+        {"missing, not needed", test_missing_unneeded},
+        {"off the grid", test_off_the_grid},
+        {"not covered", test_not_covered},
+        {"wrong weights", test_wrong_weights},
+        {"incomplete weights", test_incomplete_weights},
     };
     return test_run_ranks("columns", cases, sizeof cases / sizeof *cases);
 }

@@ -1,5 +1,7 @@
 /* The plugin of a host model: its answers are those of the network on the whole globe, however the
  * host's columns lie on ranks. */
+#include "allocations.h"
+#include "fields/remap.h"
 #include "plugin_case.h"
 
 /* --- the truth: the whole grid on one rank, through the same fields' offline path ------------- */
@@ -256,6 +258,209 @@ static void test_two_plugins(void)
     gwf_plugin_free(&alone);
     gwf_plugin_free(NULL);
     host_free(h);
+}
+
+/* --- physics ---------------------------------------------------------------------------------- */
+
+/* What leaves a column's levels is what goes through its ends; heat is the kinetic energy lost. */
+static void test_budgets(void)
+{
+    const char *const options[] = {"heating=on", "cap=0", NULL};
+    const double step = 1800;
+    host *h = ready(BANDS, options);
+    host_put_all(h, 1);
+    CHECK_OK(gwf_run(h->plugin, 0, step), h->plugin->error);
+    double *du = host_result(h, "du", "m s-2"), *dv = host_result(h, "dv", "m s-2");
+    double *dt = host_result(h, "dt", "K s-1"), *uw = host_result(h, "uw", "Pa");
+    double momentum = 0, energy = 0, lost = 0;
+    for (int c = 0; c < HOST_CELLS; c++) {
+        double sum = 0, size = 0;
+        for (int k = 0; k < HOST_LEVELS; k++) {
+            const int at = k * HOST_CELLS + c;
+            const double mass =
+                (host_field("p_half", c, k + 1, 1) - host_field("p_half", c, k, 1)) / 9.80665;
+            const double u = host_field("u", c, k, 1), v = host_field("v", c, k, 1);
+            const double u1 = u + step * du[at], v1 = v + step * dv[at];
+            sum += mass * du[at];
+            size += fabs(mass * du[at]);
+            const double kinetic = (u1 * u1 + v1 * v1 - u * u - v * v) / 2;
+            energy = fmax(energy, fabs(1004.64 * step * dt[at] + kinetic));
+            lost = fmax(lost, fabs(kinetic));
+        }
+        const double ends = uw[HOST_LEVELS * HOST_CELLS + c] - uw[c];
+        momentum = fmax(momentum, fabs(sum - ends) / (size + fabs(ends)));
+    }
+    CHECK_AT_MOST(momentum, 1e-12);
+    CHECK_AT_MOST(energy, 1e-10 * lost);
+    CU_ASSERT_TRUE(lost > 0);
+    free(du);
+    free(dv);
+    free(dt);
+    free(uw);
+    host_free(h);
+}
+
+/* --- a host on another grid ------------------------------------------------------------------- */
+
+enum { OTHER_NLAT = 45, OTHER_NLON = 90, OTHER = OTHER_NLAT * OTHER_NLON };
+
+static double other_field(const char *name, double lat, double lon, int k)
+{
+    const double x = lon * 0.01745, y = lat * 0.01745;
+    if (strcmp(name, "u") == 0) return 20 * cos(y) * (1 + 0.1 * k) + 5 * sin(x) * cos(y);
+    if (strcmp(name, "v") == 0) return 6 * sin(2 * y) * cos(2 * x) * cos(y);
+    if (strcmp(name, "t") == 0) return 230 + 3 * k + 10 * cos(y);
+    if (strcmp(name, "p_half") == 0) return 1000 * host_b_half(k) * 100 + 10 * k;
+    return 1000 * host_b(k) * 100 + 10 * k + 5;
+}
+
+static float *other_values(const char *name, const double *lat, const double *lon, int levels)
+{
+    float *values = malloc((size_t)levels * OTHER * sizeof *values);
+    for (int k = 0; k < levels; k++)
+        for (int c = 0; c < OTHER; c++)
+            values[k * OTHER + c] =
+                (float)other_field(name, lat[c / OTHER_NLON], lon[c % OTHER_NLON], k);
+    return values;
+}
+
+/* This rank's share: every ranks-th column, so that each row is on all of them. */
+static gwf_plugin *other_host(const double *lat, const double *lon, int *n, int *cells)
+{
+    const char *names[] = {"u", "v", "t", "p", "p_half"};
+    const char *units[] = {"m s-1", "m s-1", "K", "Pa", "Pa"};
+    double own_lat[OTHER], own_lon[OTHER], *values = malloc(OTHER * 21 * sizeof *values);
+    char path[512];
+    gwf_plugin *p = NULL;
+    gwf_options *o = gwf_options_create();
+    gwf_options_set(o, "backend", "ref");
+    gwf_options_set(o, "threads", "1");
+    snprintf(path, sizeof path, "%s", test_scratch("model.nc"));
+    host_model(path);
+    *n = 0;
+    for (int c = test_rank(); c < OTHER; c += test_ranks()) {
+        own_lat[*n] = lat[c / OTHER_NLON];
+        own_lon[*n] = lon[c % OTHER_NLON];
+        cells[(*n)++] = c;
+    }
+    const gwf_columns columns = {*n, 1, own_lat, own_lon, "degrees", NULL};
+    CU_ASSERT_EQUAL(gwf_plugin_create(test_communicator(), path, o, &p), GWF_OK);
+    CHECK_OK(gwf_plugin_columns(p, &columns, NULL), p->error);
+    CHECK_OK(gwf_plugin_grid(p, OTHER_NLAT, lat, OTHER_NLON, lon), p->error);
+    CHECK_OK(gwf_plugin_levels(p, HOST_LEVELS, NULL, NULL), p->error);
+    CHECK_OK(gwf_plugin_ready(p), p->error);
+    for (int f = 0; f < 5; f++) {
+        const int levels = HOST_LEVELS + (f == 4);
+        for (int k = 0; k < levels; k++)
+            for (int i = 0; i < *n; i++)
+                values[i * levels + k] = other_field(names[f], own_lat[i], own_lon[i], k);
+        const gwf_array array = {values, GWF_REAL64, levels, levels, 1, 1};
+        CHECK_OK(gwf_put(p, names[f], units[f], NULL, &array), p->error);
+    }
+    gwf_options_free(&o);
+    free(values);
+    return p;
+}
+
+/* The same fields remapped as a whole, predicted, and the fluxes remapped back. */
+static float *other_truth(const gwf_model *model, const char *path, const double *lat,
+                          const double *lon)
+{
+    const gwf_grid other = {OTHER_NLAT, OTHER_NLON, lat, lon, NULL, NULL, false};
+    const gwf_grid network = {HOST_NLAT, HOST_NLON, model->lat, model->lon, NULL, NULL, true};
+    const int levels = model->n_levels;
+    gwf_remap *in = NULL, *back = NULL;
+    gwf_engine *engine = NULL;
+    gwf_prepare *prepare = NULL;
+    gwf_error err = {0};
+    gwf_options *o = gwf_options_create();
+    gwf_options_set(o, "backend", "ref");
+    float *raw[4], *on[4], ps_raw[OTHER], ps[HOST_CELLS];
+    const char *const names[] = {"u", "v", "t", "p"};
+    CHECK_OK(gwf_remap_create(GWF_REMAP_CONSERVATIVE, &other, &network, 1, &in, &err), err);
+    CHECK_OK(gwf_remap_create(GWF_REMAP_BILINEAR, &network, &other, 1, &back, &err), err);
+    for (int f = 0; f < 4; f++) {
+        raw[f] = other_values(names[f], lat, lon, HOST_LEVELS);
+        on[f] = malloc(HOST_LEVELS * HOST_CELLS * sizeof(float));
+        if (f > 1) gwf_remap_apply(in, raw[f], on[f], HOST_LEVELS);
+    }
+    gwf_remap_apply_wind(in, raw[0], raw[1], on[0], on[1], HOST_LEVELS);
+    for (int c = 0; c < OTHER; c++)
+        ps_raw[c] = (float)other_field("p_half", lat[c / OTHER_NLON], 0, HOST_LEVELS);
+    gwf_remap_apply(in, ps_raw, ps, 1);
+    CU_ASSERT_EQUAL(gwf_create(path, o, &engine), GWF_OK);
+    CHECK_OK(gwf_prepare_create(model, NULL, HOST_LEVELS, 1, &prepare, &err), err);
+    const gwf_state state = {
+        .u = on[0], .v = on[1], .temperature = on[2], .pressure = on[3], .surface_pressure = ps};
+    float *features = malloc((size_t)model->in.count * HOST_CELLS * sizeof *features);
+    float *flux = malloc((size_t)model->out.count * HOST_CELLS * sizeof *flux);
+    float *truth = malloc((size_t)model->out.count * OTHER * sizeof *truth);
+    CHECK_OK(gwf_prepare_run(prepare, &state, features, &err), err);
+    CU_ASSERT_EQUAL(gwf_predict(engine, features, flux), GWF_OK);
+    gwf_remap_apply_wind(back, flux, flux + levels * HOST_CELLS, truth, truth + levels * OTHER,
+                         levels);
+    for (int f = 0; f < 4; f++) {
+        free(raw[f]);
+        free(on[f]);
+    }
+    free(features);
+    free(flux);
+    gwf_prepare_free(&prepare);
+    gwf_free(&engine);
+    gwf_remap_free(&in);
+    gwf_remap_free(&back);
+    gwf_options_free(&o);
+    return truth;
+}
+
+static void test_other_grid(void)
+{
+    double lat[OTHER_NLAT], lon[OTHER_NLON], wrong = 0, largest = 0;
+    static int cells[OTHER];
+    int n;
+    for (int i = 0; i < OTHER_NLAT; i++) lat[i] = 88 - 4.0 * i; /* from the north */
+    for (int i = 0; i < OTHER_NLON; i++) lon[i] = 4.0 * i + 1;
+    gwf_plugin *p = other_host(lat, lon, &n, cells);
+    CHECK_OK(gwf_run(p, 0, 1), p->error);
+    const gwf_model *model = &p->engine->model;
+    float *truth = other_truth(model, p->engine->model_path, lat, lon);
+    for (int part = 0; part < 2; part++)
+        for (int k = 0; k < model->n_levels; k++)
+            for (int i = 0; i < n; i++) {
+                const double x = p->flux[part][k * n + i];
+                const double y = truth[(part * model->n_levels + k) * OTHER + cells[i]];
+                wrong = fmax(wrong, fabs(x - y));
+                largest = fmax(largest, fabs(y));
+            }
+    CHECK_AT_MOST(wrong, 1e-5 * largest);
+    CU_ASSERT_TRUE(largest > 0);
+    free(truth);
+    gwf_plugin_free(&p);
+}
+
+/* --- nothing is allocated in a step ------------------------------------------------------------
+ */
+
+static void test_no_allocations(void)
+{
+    const char *const backends[] = {"backend=ref", "backend=auto"};
+    for (int i = 0; i < 2; i++) {
+        const char *const options[] = {backends[i], "heating=on", NULL};
+        host *h = ready(SCATTERED, options);
+        long before = 0;
+        for (int step = 0; step < 4; step++) {
+            if (step == 2) before = test_allocations();
+            const gwf_array array = host_array(h, HOST_LEVELS);
+            host_put_all(h, step);
+            gwf_run(h->plugin, 2 * step, 1);
+            gwf_get(h->plugin, "du", "m s-2", NULL, &array);
+            host_put_all(h, step);
+            gwf_start(h->plugin, 2 * step + 1, 1);
+            gwf_finish(h->plugin);
+        }
+        CU_ASSERT_EQUAL(test_allocations(), before);
+        host_free(h);
+    }
 }
 
 /* --- when ------------------------------------------------------------------------------------- */
@@ -605,6 +810,9 @@ int main(void)
         {"windows", test_windows},
         {"get and add", test_add},
         {"two plugins", test_two_plugins},
+        {"budgets", test_budgets},
+        {"a host on another grid", test_other_grid},
+        {"nothing is allocated in a step", test_no_allocations},
         {"interval", test_interval},
         {"lagged", test_lagged},
         {"restart", test_restart},

@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "core/option.h"
+#include "coupling/array.h"
 #include "coupling/columns.h"
 #include "coupling/engine.h"
 #include "coupling/worker.h"
@@ -59,7 +60,7 @@ typedef enum plugin_place { AT_MIDDLE, AT_INTERFACE, AT_SURFACE } plugin_place;
 /* A unit that was used last, so that it is looked up once. */
 typedef struct plugin_unit {
     char text[64];
-    double scale, offset;
+    gwf_linear linear;
 } plugin_unit;
 
 /* A value that cannot be used: the first that was put on this rank. */
@@ -142,9 +143,10 @@ struct gwf_plugin {
     uint32_t round;                      /* counts computed steps, from 1 */
     bool bottom_up, order_known;         /* the host's levels */
     bool reads_temperature;              /* the network does (w needs it too) */
-    double *p_half[2];  /* (levels + 1, columns), top to bottom: being put, in use */
-    double *wind[2][2]; /* heating: u and v (levels, columns) in the host's order, likewise */
-    float *mask;        /* (columns) */
+    double *p_half[2];        /* (levels + 1, columns), top to bottom: being put, in use */
+    double *wind[2][2];       /* heating: u and v (levels, columns) in the host's order, likewise */
+    float *mask;              /* (columns) */
+    unsigned char *bad_level; /* (levels + 1): notes of one put */
     bool masked;
     plugin_fault bad_input, bad_pressure;
 
@@ -171,7 +173,31 @@ static inline const gwf_plugin_options *plugin_options_of(const gwf_plugin *plug
     return &plugin->options->plugin;
 }
 
-/* --- plugin_fields.c ------------------------------------------------------------------------ */
+/* --- plugin_windows.c ----------------------------------------------------------------------- */
+
+bool plugin_is_named(const char *asked, const char *name, const char *cf);
+int plugin_levels_at(const gwf_plugin *plugin, plugin_place place);
+
+/* Columns of one line of a window: from first (of the rank), n; line j of the array. */
+typedef struct plugin_line {
+    int first, n, j;
+} plugin_line;
+
+/* Lines that follow one another in the block and in the array become one. */
+void plugin_join_lines(const gwf_plugin *plugin, const gwf_array *array, gwf_window *window);
+plugin_line plugin_line_of(const gwf_plugin *plugin, const gwf_window *window, int j);
+
+/* A window within its block (asked NULL: all of block 0), after ready; an array that fits it; the
+ * conversion between a unit of ours and the host's (out: from ours to theirs). ARGUMENT, MISMATCH;
+ * name is for messages. */
+gwf_status plugin_find_window(gwf_plugin *plugin, const char *name, const gwf_window *asked,
+                              gwf_window *window);
+gwf_status plugin_check_array(gwf_plugin *plugin, const char *name, plugin_place place,
+                              const gwf_window *window, const gwf_array *array);
+gwf_status plugin_check_unit(gwf_plugin *plugin, const char *name, plugin_unit *cache,
+                             const char *ours, const char *theirs, bool out);
+
+/* --- plugin_put.c --------------------------------------------------------------------------- */
 
 /* Memory for fields of the registered columns. */
 gwf_status plugin_fields_create(gwf_plugin *plugin);

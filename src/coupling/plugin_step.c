@@ -114,18 +114,33 @@ static plugin_fate fate_of(const char *policy)
     return FATE_ERROR;
 }
 
+/* What a rank tells the others of its fields, as numbers of which the largest counts. */
+enum { FAILED, BAD, THETA, NO_THETA, W, NO_W, TOLD };
+
+/* All ranks put the same one of two fields. */
+static gwf_status check_same(gwf_plugin *plugin, const double told[TOLD])
+{
+    if (told[THETA] > 0 && told[NO_THETA] > 0)
+        return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT, "some ranks have put t, others theta");
+    if (told[W] > 0 && told[NO_W] > 0)
+        return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT, "some ranks have put omega, others w");
+    plugin->tile.theta = told[THETA] > 0;
+    plugin->tile.w = told[W] > 0;
+    return GWF_OK;
+}
+
 /* Everyone's fields are there and fit; *fate: what becomes of the step. Collective. */
 static gwf_status look_at_input(gwf_plugin *plugin, plugin_fate *fate)
 {
-    enum { FAILED, BAD, THETA, W, TOLD };
     gwf_error *err = &plugin->error;
     bool theta = false, w = false;
+    const bool any = plugin->columns.n > 0;
     const gwf_status status = plugin_fields_check(plugin, &theta, &w);
-    double told[TOLD] = {status != GWF_OK, plugin->bad_input.found, theta, w};
+    double told[TOLD] = {status != GWF_OK, plugin->bad_input.found, theta, any && !theta, w,
+                         any && !w};
     GWF_TRY(gwf_comm_max(plugin->comm, told, TOLD, err));
     if (told[FAILED] > 0) return gwf_agree(plugin->comm, status, err);
-    plugin->tile.theta = told[THETA] > 0;
-    plugin->tile.w = told[W] > 0;
+    GWF_TRY(check_same(plugin, told));
     *fate = told[BAD] > 0 ? fate_of(plugin_options_of(plugin)->bad_input) : FATE_COMPUTE;
     plugin->counters.bad_input += told[BAD] > 0;
     if (*fate != FATE_ERROR) return GWF_OK;

@@ -104,7 +104,8 @@ static gwf_status make_scratch(const gwf_prepare *p, prepare_scratch *scratch, g
     scratch->missing = calloc(count, sizeof *scratch->missing);
     if (!scratch->temperature || !scratch->omega || !scratch->outside || !scratch->missing)
         return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare %d levels", p->levels);
-    return gwf_bracket_create(p->levels, p->targets, &scratch->bracket, err);
+    for (int c = 0; c < GWF_BLOCK; c++) scratch->one[c] = 1;
+    return gwf_bracket_create(p->levels, p->targets, true, &scratch->bracket, err);
 }
 
 static gwf_status fill(gwf_prepare *p, const gwf_model *model, gwf_error *err)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fields/vertical.h"
 
@@ -50,6 +51,18 @@ static void source_row(const prepare_step *step, const prepare_scratch *scratch,
     for (int c = 0; c < at.n; c++) row[c] = given[c];
 }
 
+GWF_LANES static void fill_row(double *row, double value, int n)
+{
+    for (int c = 0; c < n; c++) row[c] = value;
+}
+
+/* ln of a row; flat: of its first, which the others equal. */
+static void ln_row(const double *p, bool flat, double *row, int n)
+{
+    gwf_ln_row(p, row, flat ? 1 : n);
+    if (flat) fill_row(row, row[0], n);
+}
+
 static gwf_status take_source(const prepare_step *step, prepare_scratch *scratch, block_columns at,
                               gwf_error *err)
 {
@@ -66,7 +79,8 @@ static gwf_status take_source(const prepare_step *step, prepare_scratch *scratch
                      place.lat, place.lon);
             return gwf_pressure_refuse(where, p[c], before ? before[c] : NAN, err);
         }
-        gwf_ln_row(p, gwf_row(scratch->bracket.from, step->bottom_up ? levels - 1 - k : k), at.n);
+        ln_row(p, step->state->a && step->state->b[k] == 0,
+               gwf_row(scratch->bracket.from, step->bottom_up ? levels - 1 - k : k), at.n);
     }
     return GWF_OK;
 }
@@ -80,12 +94,11 @@ gwf_status prepare_pressures(const prepare_step *step, prepare_scratch *scratch,
     GWF_TRY(take_surface(step, scratch, at, err));
     GWF_TRY(take_source(step, scratch, at, err));
     for (int t = 0; t < p->targets; t++) {
-        double *row = gwf_row(scratch->bracket.to, t);
+        double row[GWF_BLOCK];
         gwf_hybrid_pressure(&p->target[t], 1, scratch->surface_pressure, at.n, row);
-        gwf_ln_row(row, row, at.n);
+        ln_row(row, p->target[t].b == 0, gwf_row(scratch->bracket.to, t), at.n);
     }
     gwf_bracket_find(&scratch->bracket, at.n);
-    gwf_bracket_hold_ends(&scratch->bracket);
     return GWF_OK;
 }
 
@@ -132,29 +145,65 @@ static void make_fields(const prepare_step *step, prepare_scratch *scratch, bloc
 
 /* --- channels ------------------------------------------------------------------------------- */
 
-static void coordinate(const gwf_prepare *p, channel_kind kind, block_columns at, float *x)
+/* One on the model's levels: where its values are from and how they are normalised. */
+typedef struct level_channel {
+    const float *high, *low; /* levels about the target */
+    const double *way, *factor;
+    double mu, scale;
+} level_channel;
+
+/* x~ of a row; how many are outside the trained range. */
+GWF_LANES static int linear_row(const level_channel *channel, float *restrict x, int n)
 {
-    for (int c = 0; c < at.n; c++) {
-        const prepare_cell place = prepare_place(p, at.first + (size_t)c);
-        x[c] = (float)(kind == LAT ? place.lat : place.lon);
+    const level_channel l = *channel;
+    int outside = 0;
+    for (int c = 0; c < n; c++) {
+        const double value = gwf_between(l.high[c], l.low[c], l.way[c]) * l.factor[c];
+        const float normalised = (float)((value - l.mu) * l.scale);
+        x[c] = normalised;
+        outside += !(fabsf(normalised) <= GWF_TRAINED_RANGE);
     }
+    return outside;
 }
 
-GWF_LANES static void round_row(const double *restrict value, float *restrict x, int n)
+GWF_LANES static int root_row(const level_channel *channel, float *restrict x, int n)
 {
-    for (int c = 0; c < n; c++) x[c] = (float)value[c];
+    const level_channel l = *channel;
+    int outside = 0;
+    for (int c = 0; c < n; c++) {
+        const double value = gwf_between(l.high[c], l.low[c], l.way[c]) * l.factor[c];
+        const float normalised = (float)gwf_cube_root((value - l.mu) * l.scale);
+        x[c] = normalised;
+        outside += !(fabsf(normalised) <= GWF_TRAINED_RANGE);
+    }
+    return outside;
 }
 
-static void interpolate(const prepare_step *step, const prepare_scratch *scratch,
-                        const step_channel *channel, size_t first, float *x)
+/* Of a target; flat as ln_row(). */
+static void theta_factor(const gwf_prepare *p, prepare_scratch *scratch, int t, int n)
+{
+    const bool flat = p->target[t].b == 0;
+    double *row = scratch->theta_factor;
+    gwf_theta_factor(gwf_row(scratch->bracket.to, t), row, flat ? 1 : n);
+    if (flat) fill_row(row, row[0], n);
+}
+
+static int make_level(const prepare_step *step, prepare_scratch *scratch,
+                      const step_channel *channel, block_columns at, float *x)
 {
     const gwf_bracket *bracket = &scratch->bracket;
-    const int t = channel->target, n = bracket->columns;
-    double value[GWF_BLOCK];
-    float temperature[GWF_BLOCK];
-    gwf_bracket_apply(bracket, t, field_of(step, scratch, channel->kind, first), value);
-    round_row(value, channel->kind == THETA ? temperature : x, n);
-    if (channel->kind == THETA) gwf_theta(temperature, gwf_row(bracket->to, t), x, (size_t)n);
+    const int t = channel->target;
+    gwf_block_pair pair;
+    gwf_bracket_pair(bracket, t, field_of(step, scratch, channel->kind, at.first), &pair);
+    if (channel->kind == THETA) theta_factor(step->prepare, scratch, t, at.n);
+    const level_channel level = {pair.high,
+                                 pair.low,
+                                 gwf_row(bracket->way, t),
+                                 channel->kind == THETA ? scratch->theta_factor : scratch->one,
+                                 channel->mu,
+                                 1 / channel->d};
+    return channel->transform == GWF_CUBE_ROOT ? root_row(&level, x, at.n)
+                                               : linear_row(&level, x, at.n);
 }
 
 GWF_LANES static int count_outside(const float *restrict x, int n)
@@ -164,12 +213,18 @@ GWF_LANES static int count_outside(const float *restrict x, int n)
     return count;
 }
 
-static void count(prepare_scratch *scratch, int i, block_columns at, const float *x)
+/* Latitude, longitude, surface geopotential. */
+static int make_surface(const prepare_step *step, const step_channel *channel, block_columns at,
+                        float *x)
 {
-    const int outside = count_outside(x, at.n);
-    scratch->outside[i] += outside;
-    for (int c = 0; c < at.n && outside && scratch->missing[i] < 0; c++)
-        if (!isfinite(x[c])) scratch->missing[i] = (long)at.first + c;
+    for (int c = 0; c < at.n; c++) {
+        const prepare_cell cell = prepare_place(step->prepare, at.first + (size_t)c);
+        x[c] = channel->kind == ZS    ? step->state->zs[at.first + (size_t)c]
+               : channel->kind == LAT ? (float)cell.lat
+                                      : (float)cell.lon;
+    }
+    gwf_normalise(channel->transform, channel->mu, channel->d, x, x, at.n);
+    return count_outside(x, at.n);
 }
 
 static void make_channel(const prepare_step *step, prepare_scratch *scratch, int i,
@@ -178,15 +233,11 @@ static void make_channel(const prepare_step *step, prepare_scratch *scratch, int
     const gwf_prepare *p = step->prepare;
     const step_channel *channel = &p->channels[i];
     float *x = step->features + (size_t)i * (size_t)p->columns + at.first;
-    const float *from = step->state->zs ? step->state->zs + at.first : NULL;
-    float row[GWF_BLOCK] = {0};
-    if (channel->target >= 0)
-        interpolate(step, scratch, channel, at.first, row);
-    else if (channel->kind != ZS)
-        coordinate(p, channel->kind, at, row);
-    gwf_normalise(channel->transform, channel->mu, channel->d, channel->kind == ZS ? from : row, x,
-                  at.n);
-    count(scratch, i, at, x);
+    const int outside = channel->target < 0 ? make_surface(step, channel, at, x)
+                                            : make_level(step, scratch, channel, at, x);
+    scratch->outside[i] += outside;
+    for (int c = 0; c < at.n && outside && scratch->missing[i] < 0; c++)
+        if (!isfinite(x[c])) scratch->missing[i] = (long)at.first + c;
 }
 
 void prepare_features(const prepare_step *step, prepare_scratch *scratch, int block)

@@ -18,9 +18,11 @@ typedef struct step_channel {
 typedef struct prepare_scratch {
     gwf_bracket bracket; /* coordinate ln p */
     double surface_pressure[GWF_BLOCK];
-    float *temperature, *omega; /* (levels): what has to be made, levels as the state's */
-    long *outside, *missing;    /* (count), of a run; the place of the first, -1: none */
-    int fault;                  /* first block whose pressures cannot be used, -1: none */
+    double theta_factor[GWF_BLOCK]; /* theta / T at the target at hand */
+    double one[GWF_BLOCK];          /* 1 everywhere: what other variables have in its place */
+    float *temperature, *omega;     /* (levels): what has to be made, levels as the state's */
+    long *outside, *missing;        /* (count), of a run; the place of the first, -1: none */
+    int fault;                      /* first block whose pressures cannot be used, -1: none */
 } prepare_scratch;
 
 struct gwf_prepare {

@@ -24,7 +24,7 @@ static gwf_status make_blocks(gwf_vertical *v, gwf_error *err)
         return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d levels of %d columns", v->target,
                         v->columns);
     for (int b = 0; b < v->blocks; b++)
-        GWF_TRY(gwf_bracket_create(v->source, v->target, &v->block[b], err));
+        GWF_TRY(gwf_bracket_create(v->source, v->target, true, &v->block[b], err));
     return GWF_OK;
 }
 
@@ -141,7 +141,6 @@ static void bracket_block(const gwf_vertical *v, int b, const double *source_p, 
     for (int t = 0; t < v->target; t++)
         gwf_ln_row(target_p + (size_t)t * (size_t)v->columns + first, gwf_row(bracket->to, t), n);
     gwf_bracket_find(bracket, n);
-    gwf_bracket_hold_ends(bracket);
 }
 
 gwf_status gwf_vertical_bracket(gwf_vertical *vertical, const double *source_p, bool per_column,
@@ -199,10 +198,9 @@ static inline double power(double log_p, double exponent)
     return gwf_e_to(exponent * (log_p - gwf_ln(GWF_P_REFERENCE)));
 }
 
-GWF_LANES void gwf_theta(const float *temperature, const double *log_p, float *theta, size_t n)
+GWF_LANES void gwf_theta_factor(const double *restrict log_p, double *restrict factor, int n)
 {
-    for (size_t i = 0; i < n; i++)
-        theta[i] = (float)(temperature[i] * power(log_p[i], -GWF_THETA_KAPPA));
+    for (int i = 0; i < n; i++) factor[i] = power(log_p[i], -GWF_THETA_KAPPA);
 }
 
 GWF_LANES void gwf_temperature(const float *theta, const double *log_p, float *temperature,

@@ -53,9 +53,9 @@ void gwf_ln_row(const double *x, double *log_x, int n);
 void gwf_hybrid_pressure(const gwf_level *levels, int count, const double *surface_pressure,
                          int columns, double *p);
 
-/* theta = T (p / 1000 hPa)^-0.286, n values; in place is fine. log_p: ln of p in Pa. */
-void gwf_theta(const float *temperature, const double *log_p, float *theta, size_t n);
-/* The inverse. */
+/* theta / T = (p / 1000 hPa)^-0.286, n values. log_p: ln of p in Pa. */
+void gwf_theta_factor(const double *log_p, double *factor, int n);
+/* T of theta, n values. */
 void gwf_temperature(const float *theta, const double *log_p, float *temperature, size_t n);
 
 /* omega = -rho g w with rho = p / (R T) of dry air: w in m s-1 upward, omega in Pa s-1. */
