@@ -17,6 +17,7 @@ module gwflux_options
   public :: gwf_options, options_handle
 
   integer, parameter :: FAULT_LENGTH = 400
+  character(len=*), parameter :: NO_GROUP = 'expected a namelist &gwflux ... /, found none'
 
   type :: gwf_options
     private
@@ -131,9 +132,28 @@ contains
     integer, intent(out), optional :: status
     integer :: code
     character(len=FAULT_LENGTH) :: fault
-    call self%read_group(code, fault, 'namelist', lines=lines)
+    if (any(is_group(lines))) then
+      call self%read_group(code, fault, 'namelist', lines=lines)
+    else
+      code = GWF_ERR_ARGUMENT
+      fault = 'namelist: '//NO_GROUP
+    end if
     call self%conclude(code, status, fault)
   end subroutine read_lines
+
+  ! The line begins the namelist. Not all compilers report the end of lines in memory.
+  elemental function is_group(line)
+    character(len=*), intent(in) :: line
+    logical :: is_group
+    character(len=7) :: word
+    integer :: i, letter
+    word = adjustl(line)
+    do i = 2, len(word)
+      letter = iachar(word(i:i))
+      if (letter >= iachar('A') .and. letter <= iachar('Z')) word(i:i) = achar(letter + 32)
+    end do
+    is_group = word == '&gwflux'
+  end function is_group
 
   ! The namelist has every option under its name, with _ for -.
   subroutine read_group(self, code, fault, where, unit, lines)
@@ -166,7 +186,7 @@ contains
     else
       read (lines, nml=gwflux, iostat=code, iomsg=text)
     end if
-    if (code == iostat_end) text = 'expected a namelist &gwflux ... /, found none'
+    if (code == iostat_end) text = NO_GROUP
     if (code /= 0) then
       code = GWF_ERR_ARGUMENT
       fault = where//': '//text
@@ -235,11 +255,8 @@ contains
   function message(self) result(text)
     class(gwf_options), intent(in) :: self
     character(len=:), allocatable :: text
-    if (self%fault /= '') then
-      text = trim(self%fault)
-    else
-      text = f_text(c_options_message(self%handle))
-    end if
+    text = trim(self%fault)
+    if (text == '' .and. c_associated(self%handle)) text = f_text(c_options_message(self%handle))
   end function message
 
   subroutine free(self)
