@@ -9,7 +9,7 @@
 ! status may be left out: then a failure ends the program with its message.
 module gwflux_options
   use, intrinsic :: iso_c_binding, only: c_associated, c_null_ptr, c_ptr
-  use, intrinsic :: iso_fortran_env, only: iostat_end, real32, real64
+  use, intrinsic :: iso_fortran_env, only: int64, iostat_end, real32, real64
   use gwflux_c
   use gwflux_text, only: c_text, f_text, give_status
   implicit none
@@ -39,6 +39,7 @@ module gwflux_options
   ! What stands in a variable of the namelist that was not given.
   integer, parameter :: NO_INTEGER = -huge(1)
   real(real64), parameter :: NO_REAL = -huge(1.0_real64)
+  integer(int64), parameter :: BITS = 0
 
 contains
 
@@ -232,7 +233,7 @@ contains
         if (text /= '') call self%set(name, text, code)
       else if (present(number)) then
         if (number /= NO_INTEGER) call self%set(name, number, code)
-      else if (.not. value <= NO_REAL) then ! NaN too, which is refused
+      else if (transfer(value, BITS) /= transfer(NO_REAL, BITS)) then ! NaN too, without a trap
         call self%set(name, value, code)
       end if
       if (code /= GWF_OK) fault = where//': '//self%message()
