@@ -107,9 +107,9 @@ typedef struct plugin_tile {
     bool theta, w;      /* of this step: what the slots hold */
     gwf_status status;  /* of the last computation */
     gwf_error error;
-    double outside;                          /* values of the last step beyond the trained range */
-    double prepare_seconds, network_seconds; /* of the last step */
-    double *outside_sum;                     /* (inputs): since ready */
+    double outside; /* values of the last step beyond the trained range */
+    double prepare_seconds, network_seconds, flux_seconds; /* of the last step */
+    double *outside_sum;                                   /* (inputs): since ready */
 } plugin_tile;
 
 /* --- all of it ------------------------------------------------------------------------------ */

@@ -180,33 +180,24 @@ static void put_mask(gwf_plugin *plugin, const source *from, const plugin_line *
         note_level(plugin, PUT_MASK, from, (gwf_segment){0, l->j, 0, l->n}, l->first);
 }
 
-/* Interface k of n columns: above it lies row p - stride, if any. */
-static bool rises(const double *p, size_t stride, int k, int n)
+/* Interface k of n columns rises over the one above it, a row before p. */
+static bool rises(const double *p, size_t row, int k, int n)
 {
     int wrong = 0;
-    const double *above = p - (k ? stride : 0);
+    const double *above = p - (k ? row : 0);
     for (int i = 0; i < n; i++) wrong += !((k ? p[i] > above[i] : p[i] >= 0) && p[i] < INFINITY);
     return wrong == 0;
 }
 
-static void note_interface(gwf_plugin *plugin, const double *p, int k, const plugin_line *l)
+/* Columns first .. first + n - 1 have a pressure that cannot be: the first one is noted. */
+static void note_columns(gwf_plugin *plugin, int first, int n)
 {
-    const size_t stride = (size_t)plugin->columns.n;
-    for (int i = 0; i < l->n; i++)
-        if (!rises(p + i, stride, k, 1))
-            note_bad_pressure(plugin, l->first + i, k, k ? p[(ptrdiff_t)i - (ptrdiff_t)stride] : 0,
-                              p[i]);
-}
-
-static void check_rising(gwf_plugin *plugin, const plugin_line *l)
-{
-    const size_t n = (size_t)plugin->columns.n;
-    const double *first = plugin->p_half[0] + l->first;
-    GWF_PARALLEL(threads_for(plugin, l->n))
-    for (int k = 0; k <= plugin->levels; k++)
-        plugin->bad_level[k] = !rises(first + (size_t)k * n, n, k, l->n);
-    for (int k = 0; k <= plugin->levels; k++)
-        if (plugin->bad_level[k]) note_interface(plugin, first + (size_t)k * n, k, l);
+    const size_t row = (size_t)plugin->columns.n;
+    for (int c = first; c < first + n; c++)
+        for (int k = 0; k <= plugin->levels; k++) {
+            const double *p = plugin->p_half[0] + (size_t)k * row + (size_t)c;
+            if (!rises(p, row, k, 1)) note_bad_pressure(plugin, c, k, k ? *(p - row) : 0, *p);
+        }
 }
 
 /* The lowest interface travels. */
@@ -230,20 +221,37 @@ static bool runs_up(const gwf_plugin *plugin, const source *from, const plugin_l
     return last < first;
 }
 
-/* From the top down in p_half, whatever the host's order. */
+/* Columns done .. done + n - 1 of a line, from the top down in p_half whatever the host's order;
+ * whether all of them rise. */
+static bool put_pressures(gwf_plugin *plugin, const source *from, const plugin_line *l, int done,
+                          int n)
+{
+    const size_t row = (size_t)plugin->columns.n;
+    double *to = plugin->p_half[0] + l->first + done;
+    bool fine = true;
+    for (int k = 0; k <= plugin->levels; k++, to += row) {
+        const int theirs = plugin->bottom_up ? plugin->levels - k : k;
+        gwf_array_to_doubles(from->array, (gwf_segment){done, l->j, theirs, n}, from->unit, to);
+        fine &= rises(to, row, k, n);
+    }
+    return fine;
+}
+
 static void put_interfaces(gwf_plugin *plugin, const source *from, const plugin_line *l)
 {
-    const int levels = plugin->levels;
-    double *to = plugin->p_half[0] + l->first;
+    enum { BLOCK = 512 }; /* columns whose last interface is still in the cache */
+    const int blocks = (l->n + BLOCK - 1) / BLOCK;
+    bool fine = true;
     if (!plugin->order_known) plugin->bottom_up = runs_up(plugin, from, l);
     plugin->order_known = true;
     GWF_PARALLEL(threads_for(plugin, l->n))
-    for (int k = 0; k <= levels; k++) {
-        const int theirs = plugin->bottom_up ? levels - k : k;
-        gwf_array_to_doubles(from->array, (gwf_segment){0, l->j, theirs, l->n}, from->unit,
-                             to + (size_t)k * (size_t)plugin->columns.n);
+    for (int b = 0; b < blocks; b++) {
+        const int done = b * BLOCK, left = l->n - done;
+        if (put_pressures(plugin, from, l, done, left < BLOCK ? left : BLOCK)) continue;
+        GWF_PRAGMA(omp atomic write)
+        fine = false;
     }
-    check_rising(plugin, l);
+    if (!fine) note_columns(plugin, l->first, l->n);
     put_surface_pressure(plugin, l);
 }
 

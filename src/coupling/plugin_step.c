@@ -78,6 +78,25 @@ static void count_outside(gwf_plugin *plugin)
     }
 }
 
+/* Fluxes of the tile's cells to their places on the way back. */
+static void give_fluxes(gwf_plugin *plugin)
+{
+    const plugin_tile *tile = &plugin->tile;
+    const gwf_channel_table *out = &plugin->engine->model.out;
+    const gwf_place *places = gwf_route_out(plugin->transfer.back);
+    float *values = gwf_route_values(plugin->transfer.back);
+    GWF_PARALLEL(plugin->options->threads)
+    for (int i = 0; i < out->count; i++) {
+        const gwf_channel *channel = &out->channels[i];
+        const float *from = tile->prediction + (size_t)i * (size_t)tile->cells;
+        for (int c = 0; c < tile->cells; c += places[c].run)
+            if (places[c].first != GWF_NOWHERE)
+                gwf_denormalise(channel->transform, channel->mu, channel->d, from + c,
+                                values + places[c].first + (size_t)i * places[c].stride,
+                                places[c].run);
+    }
+}
+
 /* On the ranks that compute, in the thread of the worker or of the host; they agree. */
 static void compute(void *user)
 {
@@ -94,6 +113,9 @@ static void compute(void *user)
     tile->status =
         gwf_engine_run_tile(plugin->engine, tile->features, tile->prediction, &tile->error);
     tile->network_seconds = gwf_now() - start - tile->prepare_seconds;
+    if (tile->status != GWF_OK) return;
+    give_fluxes(plugin);
+    tile->flux_seconds = gwf_now() - start - tile->prepare_seconds - tile->network_seconds;
 }
 
 /* --- starting ------------------------------------------------------------------------------- */
@@ -216,25 +238,6 @@ gwf_status gwf_start(gwf_plugin *plugin, double time, double step)
 
 /* --- back to the host ----------------------------------------------------------------------- */
 
-/* Fluxes of the tile's cells to their places on the way back. */
-static void give_fluxes(gwf_plugin *plugin)
-{
-    const plugin_tile *tile = &plugin->tile;
-    const gwf_channel_table *out = &plugin->engine->model.out;
-    const gwf_place *places = gwf_route_out(plugin->transfer.back);
-    float *values = gwf_route_values(plugin->transfer.back);
-    GWF_PARALLEL(plugin->options->threads)
-    for (int i = 0; i < out->count; i++) {
-        const gwf_channel *channel = &out->channels[i];
-        const float *from = tile->prediction + (size_t)i * (size_t)tile->cells;
-        for (int c = 0; c < tile->cells; c += places[c].run)
-            if (places[c].first != GWF_NOWHERE)
-                gwf_denormalise(channel->transform, channel->mu, channel->d, from + c,
-                                values + places[c].first + (size_t)i * places[c].stride,
-                                places[c].run);
-    }
-}
-
 /* uw and vw on the network's levels above the columns of this rank. */
 static void take_fluxes(gwf_plugin *plugin)
 {
@@ -253,7 +256,6 @@ static void take_fluxes(gwf_plugin *plugin)
 
 static gwf_status send_fluxes(gwf_plugin *plugin)
 {
-    if (plugin->tile.comm) give_fluxes(plugin);
     gwf_status status = gwf_route_begin(plugin->transfer.back, &plugin->error);
     if (status == GWF_OK) status = gwf_route_end(plugin->transfer.back, &plugin->error);
     if (status == GWF_OK) take_fluxes(plugin);
@@ -363,6 +365,7 @@ static gwf_status look_at_network(gwf_plugin *plugin)
         told[1] = tile->status == GWF_OK ? tile->outside : 0;
         plugin->counters.seconds[0] += tile->prepare_seconds;
         plugin->counters.seconds[1] += tile->network_seconds;
+        plugin->counters.seconds[2] += tile->flux_seconds;
     }
     GWF_TRY(gwf_comm_sum(plugin->comm, told, 2, &plugin->error));
     if (told[0] > 0) {

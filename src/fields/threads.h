@@ -20,6 +20,7 @@ static inline int gwf_thread_number(void)
     return omp_get_thread_num();
 }
 #else
+#define GWF_PRAGMA(text)
 #define GWF_PARALLEL(n)
 
 static inline int gwf_threads(int asked)
