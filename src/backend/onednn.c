@@ -182,6 +182,14 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return conv ? gwf_manner_name(&step->op, step->manner) : "";
 }
 
+/* Of Winograd's the library does not say. */
+static double executed(const gwf_context *context, const gwf_step *step)
+{
+    (void)context;
+    if (step->op.kind == GWF_OP_UPCONV) return 4.0 / 9;
+    return step->convs[0].winograd ? 0 : 1;
+}
+
 static int channel_block(const gwf_context *context)
 {
     return context->maps.block;
@@ -265,4 +273,5 @@ const gwf_backend gwf_backend_cpu = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };
