@@ -78,10 +78,7 @@ static gwf_status open_cuda(const gwf_backend_config *config, gwf_context **resu
         close_cuda(context);
         return status;
     }
-    context->tuner = (gwf_cuda_tuner){.device = &context->device,
-                                      .measure = config->tune,
-                                      .cache = config->cache,
-                                      .log = config->log};
+    context->tuner = (gwf_cuda_tuner){.device = &context->device, .config = *config};
     describe_device(context);
     *result = context;
     return GWF_OK;
@@ -178,8 +175,7 @@ static gwf_status reserve_inside(gwf_context *context, size_t bytes, gwf_error *
     for (gwf_step *step = context->steps; step; step = step->next)
         GWF_TRY(gwf_cuda_step_bind(context, step, err));
     device->serving = true;
-    context->tuner.log = NULL;
-    context->tuner.cache = NULL;
+    context->tuner.config = (gwf_backend_config){0}; /* what it points at is the caller's again */
     return GWF_OK;
 }
 

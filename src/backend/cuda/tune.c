@@ -49,7 +49,7 @@ static void remember(const gwf_cuda_tuner *tuner, const char *key, const gwf_cud
         const int n = snprintf(entry, HEAD, "%d %lld %lld %lld\n", choice->narrow_bias,
                                (long long)k->engine, (long long)k->tile, (long long)k->split);
         memcpy(entry + n, json, size);
-        gwf_cache_write(tuner->cache, key, entry, (size_t)n + size, tuner->log);
+        gwf_cache_write(tuner->config.cache, key, entry, (size_t)n + size, tuner->config.log);
     }
     free(entry);
     free(json);
@@ -78,14 +78,14 @@ static bool recall(const gwf_cuda_tuner *tuner, const char *key, gwf_cuda_choice
     size_t size = 0;
     gwf_error err = {.text = "its head is damaged"};
     gwf_status status = GWF_ERR_FORMAT;
-    if (!gwf_cache_read(tuner->cache, key, tuner->log, &entry, &size)) return false;
+    if (!gwf_cache_read(tuner->config.cache, key, tuner->config.log, &entry, &size)) return false;
     const size_t head = read_head(entry, size, choice);
     if (head)
         status = gwf_cuda_plan_read(tuner->device, gwf_cuda_target_of(tuner, 0),
                                     (const char *)entry + head, size - head, &choice->plan,
                                     &choice->workspace, &err);
     if (status != GWF_OK)
-        gwf_log_line(tuner->log, "a plan of the cache cannot be used, it is made anew: %s",
+        gwf_log_line(tuner->config.log, "a plan of the cache cannot be used, it is made anew: %s",
                      err.text);
     free(entry);
     return status == GWF_OK;
@@ -210,7 +210,7 @@ static void choose_alike(const gwf_cuda_tuner *tuner, const gwf_cuda_graph *grap
 static void tell(gwf_cuda_tuner *tuner)
 {
     if (!tuner->told)
-        gwf_log_line(tuner->log,
+        gwf_log_line(tuner->config.log,
                      "backend cuda: measuring what is fastest on %s takes some seconds a layer, "
                      "once where there is a cache (option tune: off does without)",
                      tuner->device->name);
@@ -227,7 +227,7 @@ static gwf_status choose_anew(gwf_cuda_tuner *tuner, const gwf_cuda_graph *wide,
     gwf_cuda_candidates all;
     GWF_TRY(gwf_cuda_candidates_create(&all, err));
     GWF_TRY_DONE(gwf_cuda_candidates_suggest(&all, wide, narrow, err));
-    if (tuner->measure) {
+    if (tuner->config.tune) {
         tell(tuner);
         GWF_TRY_DONE(choose_measured(tuner, wide, conv, weights, &all, choice, err));
     } else {
@@ -254,7 +254,7 @@ gwf_status gwf_cuda_choose(gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv,
     gwf_status status = GWF_OK;
     *choice = (gwf_cuda_choice){0};
     make_key(tuner, conv, key);
-    if (tuner->measure && recall(tuner, key, choice)) return GWF_OK;
+    if (tuner->config.tune && recall(tuner, key, choice)) return GWF_OK;
     narrowed.narrow_bias = true;
     GWF_TRY_DONE(
         gwf_cuda_graph_make(tuner->device, gwf_cuda_target_of(tuner, 0), conv, &wide, err));
@@ -264,7 +264,7 @@ gwf_status gwf_cuda_choose(gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv,
     if (like && like->knobs.tile >= 0)
         choose_alike(tuner, like->narrow_bias ? &narrow : &wide, like, choice);
     if (!choice->plan) GWF_TRY_DONE(choose_anew(tuner, &wide, &narrow, conv, weights, choice, err));
-    if (tuner->measure) remember(tuner, key, choice);
+    if (tuner->config.tune) remember(tuner, key, choice);
 done:
     gwf_cuda_graph_free(&narrow);
     gwf_cuda_graph_free(&wide);

@@ -7,10 +7,8 @@
 
 typedef struct gwf_cuda_tuner {
     gwf_cuda_device *device;
-    bool measure;      /* no: the first that the heuristics name, nothing is remembered */
-    const char *cache; /* as core/cache.h has it */
-    const gwf_log *log;
-    bool told; /* its own note: that measuring takes a while */
+    gwf_backend_config config; /* tune off: the first that heuristics name, nothing is remembered */
+    bool told;                 /* its own note: that measuring takes a while */
 } gwf_cuda_tuner;
 
 /* A convolution's weights on the device; bias in float32, narrow_bias in the type of the maps. */

@@ -9,7 +9,7 @@
 
 #include "backend/cuda/trial.h"
 #include "backend/phases.h"
-#include "core/cache.h"
+#include "backend/tune.h"
 #include "core/size.h"
 
 enum { PHASES = 4, KEY = 512 + GWF_CUDA_CONV_TEXT };
@@ -167,6 +167,43 @@ done:
     return status;
 }
 
+/* Phases, large: made when they are asked for. */
+enum { WAYS = 2 };
+
+typedef struct rivals {
+    gwf_context *context;
+    const gwf_op *op;
+    gwf_step *steps[WAYS];
+} rivals;
+
+static const char *name_of(void *user, int way)
+{
+    (void)user;
+    return way == 0 ? "phases" : "large map";
+}
+
+static gwf_status make_way(rivals *r, int way, gwf_error *err)
+{
+    if (r->steps[way]) return GWF_OK;
+    gwf_step *step = calloc(1, sizeof *step);
+    if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "backend cuda: no memory for a step");
+    step->op = *r->op;
+    const gwf_status status = way == 0 ? make_phases(r->context, r->op, step, err)
+                                       : make_large(r->context, r->op, step, err);
+    if (status == GWF_OK)
+        r->steps[way] = step;
+    else
+        gwf_cuda_step_free(step);
+    return status;
+}
+
+static gwf_status time_way(void *user, int way, double *seconds, gwf_error *err)
+{
+    rivals *r = user;
+    GWF_TRY(make_way(r, way, err));
+    return time_step(r->context, r->steps[way], seconds, err);
+}
+
 static void make_key(const gwf_context *context, const gwf_op *op, char key[static KEY])
 {
     char machine[300], text[GWF_CUDA_CONV_TEXT];
@@ -176,56 +213,28 @@ static void make_key(const gwf_context *context, const gwf_op *op, char key[stat
     snprintf(key, KEY, "%s, upconv, %s", machine, text);
 }
 
-/* 'p' or 'l', phases or large; 0: nothing is remembered. */
-static char recall(const gwf_context *context, const char *key)
+/* What was made becomes part of the step; the other way is freed. */
+static void take(rivals *r, int way, gwf_step *step)
 {
-    void *bytes = NULL;
-    size_t size = 0;
-    char way = 0;
-    if (gwf_cache_read(context->tuner.cache, key, context->tuner.log, &bytes, &size) && size == 1)
-        way = *(const char *)bytes;
-    free(bytes);
-    return way;
-}
-
-/* Both are made and timed; the slower one is freed. */
-static gwf_status make_faster(gwf_context *context, const gwf_op *op, gwf_step *step, char *way,
-                              gwf_error *err)
-{
-    double phases = 0, large = 0;
-    gwf_step *other = calloc(1, sizeof *other);
-    gwf_status status = GWF_OK;
-    if (!other) return gwf_fail(err, GWF_ERR_MEMORY, "backend cuda: no memory for a step");
-    other->op = step->op;
-    GWF_TRY_DONE(make_phases(context, op, step, err));
-    GWF_TRY_DONE(make_large(context, op, other, err));
-    GWF_TRY_DONE(time_step(context, step, &phases, err));
-    GWF_TRY_DONE(time_step(context, other, &large, err));
-    *way = large < phases ? 'l' : 'p';
-    if (*way == 'l') {
-        const gwf_step slower = *step;
-        memcpy(step->parts, other->parts, sizeof step->parts);
-        memcpy(step->how, other->how, sizeof step->how);
-        step->way = other->way;
-        step->n_parts = other->n_parts;
-        *other = slower;
-    }
-done:
-    for (int i = 0; i < GWF_CUDA_BRANCHES; i++) gwf_cuda_part_free(&other->parts[i]);
-    free(other);
-    return status;
+    gwf_step *made = r->steps[way];
+    step->way = made->way;
+    step->n_parts = made->n_parts;
+    memcpy(step->parts, made->parts, sizeof step->parts);
+    memcpy(step->how, made->how, sizeof step->how);
+    memset(made->parts, 0, sizeof made->parts);
 }
 
 gwf_status gwf_cuda_upconv_make(gwf_context *context, const gwf_op *op, gwf_step *step,
                                 gwf_error *err)
 {
-    char key[KEY], way = 'p';
-    if (!context->tuner.measure) return make_phases(context, op, step, err);
+    char key[KEY];
+    rivals r = {context, op, {NULL, NULL}};
     make_key(context, op, key);
-    way = recall(context, key);
-    if (way == 'p') return make_phases(context, op, step, err);
-    if (way == 'l') return make_large(context, op, step, err);
-    GWF_TRY(make_faster(context, op, step, &way, err));
-    gwf_cache_write(context->tuner.cache, key, &way, 1, context->tuner.log);
-    return GWF_OK;
+    const gwf_contest contest = {key, WAYS, name_of, time_way, &r};
+    const int way = gwf_fastest_way(&context->tuner.config, &contest);
+    const gwf_status status = make_way(&r, way, err);
+    if (status == GWF_OK) take(&r, way, step);
+    for (int i = 0; i < WAYS; i++)
+        if (r.steps[i]) gwf_cuda_step_free(r.steps[i]);
+    return status;
 }
