@@ -1,0 +1,20 @@
+# What the programs of this bundle need to find the rest of it; sourced with $here, its folder.
+# shellcheck shell=sh disable=SC2154
+LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+UDUNITS2_XML_PATH=$here/share/udunits/udunits2.xml
+ECCODES_DEFINITION_PATH=$here/share/eccodes/definitions
+export LD_LIBRARY_PATH UDUNITS2_XML_PATH ECCODES_DEFINITION_PATH
+
+# Open MPI and PMIx
+OPAL_PREFIX=$here OPAL_LIBDIR=$here/lib OPAL_PKGLIBDIR=$here/lib/openmpi
+OPAL_PKGDATADIR=$here/share/openmpi OPAL_SYSCONFDIR=$here/etc/openmpi
+PMIX_PREFIX=$here PMIX_LIBDIR=$here/lib PMIX_PKGLIBDIR=$here/lib/pmix
+PMIX_PKGDATADIR=$here/share/pmix PMIX_SYSCONFDIR=$here/etc/openmpi
+OMPI_MCA_orte_launch_agent=$here/orted # on further nodes
+export OPAL_PREFIX OPAL_LIBDIR OPAL_PKGLIBDIR OPAL_PKGDATADIR OPAL_SYSCONFDIR
+export PMIX_PREFIX PMIX_LIBDIR PMIX_PKGLIBDIR PMIX_PKGDATADIR PMIX_SYSCONFDIR
+export OMPI_MCA_orte_launch_agent
+HOME=${HOME:-/} # PMIx asks for one
+export HOME
+# mpirun looks for ssh though all ranks are on this node, and gives up without it.
+command -v ssh >/dev/null || command -v rsh >/dev/null || export OMPI_MCA_plm=^rsh
