@@ -69,9 +69,16 @@ GWF_API void gwf_options_free(gwf_options **options);
 
 /* Set one option from text. Names, defaults and bounds (`gwflux help predict` prints them too):
  *   backend    auto | cpu | ref   (default auto: the fastest that starts here)
- *   precision  fp32 | fp32-fast   (default fp32; fp32-fast admits Winograd's algorithm: relative
- *                                  errors up to 2e-4)
- *   threads    0..1024            (default 0: as many as OMP_NUM_THREADS or the cores allow)
+ *   precision  auto | fp32 | fp32-fast | tf32 | bf16 | fp16 | int8   (default auto: fp32 on CPUs,
+ *              bf16 on GPUs; fp32: rounding errors only, fp32-fast: Winograd's algorithm too,
+ *              relative errors up to 2e-4, bf16: up to 1e-2; not every backend has every one)
+ *   threads    0..1024   (default 0: as many as OMP_NUM_THREADS or the cores allow)
+ *   batch      0..64     (default 0: one; maps that gwf_predict_batch() computes at once; each
+ *              call takes as long as a whole batch)
+ *   tune       on | off  (default on: algorithms are chosen by measuring in gwf_create(); off: by
+ *              a fixed rule)
+ *   cache      a folder that remembers what was measured; off: none (default: $GWFLUX_CACHE, else
+ *              $XDG_CACHE_HOME/gwflux, else $HOME/.cache/gwflux)
  * GWF_ERR_ARGUMENT for an unknown name or a value out of bounds; gwf_options_message() says more.
  */
 GWF_API gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value);
@@ -114,7 +121,12 @@ GWF_API const char *gwf_describe(const gwf_engine *engine);
  * not, which absurd features can bring about (flux then holds what was computed). */
 GWF_API gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux);
 
-/* The same, but the network's own normalised output. */
+/* n maps, one behind the other in features and flux; as gwf_predict() for each. Where the engine's
+ * batch is more than 1 this is faster than as many single calls. All features are checked before
+ * anything is computed. */
+GWF_API gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux);
+
+/* gwf_predict(), but the network's own normalised output. */
 GWF_API gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features,
                                           float *prediction);
 

@@ -83,6 +83,7 @@ int test_run(const char *suite, const test_case *cases, size_t count)
         CU_cleanup_registry();
         return 1;
     }
+    setenv("GWFLUX_CACHE", "off", 1); /* tests leave nothing in the user's folder */
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
     const bool passed = CU_get_number_of_failures() == 0 && CU_get_number_of_tests_run() == count &&

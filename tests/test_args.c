@@ -161,7 +161,7 @@ static void test_engine_options(void)
              err);
     CU_ASSERT_STRING_EQUAL(engine->backend, "ref");
     CU_ASSERT_EQUAL(engine->threads, 2);
-    CU_ASSERT_STRING_EQUAL(engine->precision, "fp32");
+    CU_ASSERT_STRING_EQUAL(engine->precision, "auto");
     CHECK_FAILS(parse(GIVEN("a", "--threads", "1", "--threads=1"), &a, engine, &err),
                 GWF_ERR_ARGUMENT, err, "option threads: given twice");
     CHECK_FAILS(parse(GIVEN("a", "--backend", "gpu"), &a, engine, &err), GWF_ERR_ARGUMENT, err,

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,10 +71,13 @@ static float noise(unsigned *state)
 /* One case laid out on one backend. in and out are host arrays of plain channels. */
 typedef struct bench {
     const op_case *c;
+    int batch, slot;               /* the map with the values below; others have others */
+    bool whole_out;                /* the result is a map, not a part of one */
     gwf_view in[2], whole_in, out; /* each part; all parts; the result */
     gwf_op op;
     int in_channels, out_rows, out_cols;
     float *x, *y, *before, *weights, *bias; /* plain channels */
+    float *others;                          /* as large as x and as before */
     float *packed, *packed_bias;            /* rounded up */
 } bench;
 
@@ -133,6 +137,8 @@ static void fill_bench(bench *b)
     size_result(b);
     b->x = random_values((size_t)b->in_channels * in_plane(b), 1);
     b->before = random_values((size_t)c->out * out_plane(b), 2);
+    const size_t largest = (size_t)(b->in_channels + c->out) * (in_plane(b) + out_plane(b));
+    b->others = random_values(largest, 5);
     b->y = calloc((size_t)c->out * out_plane(b), sizeof *b->y);
     const size_t taps = (size_t)(c->kernel * c->kernel);
     b->weights = random_values((size_t)c->out * (size_t)b->in_channels * taps, 3);
@@ -144,6 +150,7 @@ static void free_bench(bench *b)
     free(b->x);
     free(b->y);
     free(b->before);
+    free(b->others);
     free(b->weights);
     free(b->bias);
     free(b->packed);
@@ -183,9 +190,28 @@ static size_t lay_out(bench *b, const gwf_backend *backend, const gwf_context *c
     b->in[1] = (gwf_view){0, part0 + part1, part0, part1, c->rows, c->cols};
     const size_t in_bytes = backend->map_bytes(context, part0 + part1, c->rows, c->cols);
     const size_t offset = (in_bytes + 63) / 64 * 64;
-    /* The result is the second half of a larger map: a view that does not start at its map. */
-    b->out = (gwf_view){offset, block + out, block, out, b->out_rows, b->out_cols};
-    return offset + backend->map_bytes(context, block + out, b->out_rows, b->out_cols);
+    /* As a part the result is the second half of a larger map: a view that does not start at its
+     * map. */
+    const int first = b->whole_out ? 0 : block;
+    b->out = (gwf_view){offset, first + out, first, out, b->out_rows, b->out_cols};
+    return offset + backend->map_bytes(context, first + out, b->out_rows, b->out_cols);
+}
+
+/* The case's values to its map of the batch, other ones to the others. */
+static gwf_status load_maps(const bench *b, const gwf_backend *backend, gwf_context *context,
+                            gwf_error *err)
+{
+    const op_case *c = b->c;
+    for (int slot = 0; slot < b->batch; slot++) {
+        const float *x = slot == b->slot ? b->x : b->others + slot;
+        const float *before = slot == b->slot ? b->before : b->others;
+        const float *second = x + in_plane(b) * (size_t)c->in[0];
+        GWF_TRY(backend->load(context, &b->in[0], slot, x, c->in[0], err));
+        if (c->in[1]) GWF_TRY(backend->load(context, &b->in[1], slot, second, c->in[1], err));
+        if (c->kind == GWF_OP_GATE)
+            GWF_TRY(backend->load(context, &b->out, slot, before, c->out, err));
+    }
+    return GWF_OK;
 }
 
 static gwf_status run_on(bench *b, const gwf_backend *backend, gwf_context *context, gwf_error *err)
@@ -205,14 +231,9 @@ static gwf_status run_on(bench *b, const gwf_backend *backend, gwf_context *cont
                        c->halo_zero};
     GWF_TRY_DONE(backend->prepare(context, &op, &step, err));
     GWF_TRY_DONE(backend->reserve(context, bytes, err));
-    GWF_TRY_DONE(backend->load(context, &b->in[0], b->x, c->in[0], err));
-    if (c->in[1])
-        GWF_TRY_DONE(backend->load(context, &b->in[1], b->x + in_plane(b) * (size_t)c->in[0],
-                                   c->in[1], err));
-    if (c->kind == GWF_OP_GATE)
-        GWF_TRY_DONE(backend->load(context, &b->out, b->before, c->out, err));
+    GWF_TRY_DONE(load_maps(b, backend, context, err));
     GWF_TRY_DONE(backend->run(context, step, err));
-    GWF_TRY_DONE(backend->store(context, &b->out, b->y, c->out, err));
+    GWF_TRY_DONE(backend->store(context, &b->out, b->slot, b->y, c->out, err));
 done:
     backend->release(context, step);
     return status;
@@ -309,12 +330,12 @@ static double error_of(const bench *b)
 
 /* ---- every case on every backend ---- */
 
-static void run_case(const op_case *c, const gwf_backend *watched)
+static void run_case(bench b, const gwf_backend *watched)
 {
     gwf_error err = {0};
     gwf_context *context = NULL;
-    bench b = {.c = c};
-    const gwf_backend_config config = {.threads = 2, .wrapped = watched};
+    const op_case *c = b.c;
+    const gwf_backend_config config = {.threads = 2, .batch = b.batch, .wrapped = watched};
     CHECK_OK(gwf_backend_guard.open(&config, &context, &err), err);
     if (!context) return;
     fill_bench(&b);
@@ -330,14 +351,18 @@ static void run_case(const op_case *c, const gwf_backend *watched)
 static void test_op_cases(void)
 {
     for (const gwf_backend *const *backend = gwf_backends(); *backend; backend++)
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) run_case(&cases[i], *backend);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            run_case((bench){.c = &cases[i], .batch = 1}, *backend);
+            run_case((bench){.c = &cases[i], .batch = 2, .slot = 1}, *backend);
+            run_case((bench){.c = &cases[i], .batch = 3, .slot = 1, .whole_out = true}, *backend);
+        }
 }
 
 /* ---- opening ---- */
 
 static void test_open_by_name(void)
 {
-    const gwf_backend_config config = {.threads = 1};
+    const gwf_backend_config config = {.threads = 1, .batch = 1};
     const gwf_backend *backend = NULL;
     gwf_context *context = NULL;
     gwf_error err = {0};
@@ -349,6 +374,30 @@ static void test_open_by_name(void)
     backend->close(context);
     CHECK_FAILS(gwf_backend_open("gpu", &config, &backend, &context, &err), GWF_ERR_ARGUMENT, err,
                 "expected auto, cpu or ref");
+}
+
+/* Every word of the option is a precision of that name, and what a backend lacks it refuses. */
+static void test_precisions(void)
+{
+    struct gwf_options *options = gwf_options_create();
+    const gwf_option_table table = gwf_engine_options(options);
+    const gwf_option_row *row = gwf_option_find(&table, "precision");
+    for (int i = 0; row->words[i]; i++) {
+        CU_ASSERT_EQUAL(gwf_options_set(options, "precision", row->words[i]), GWF_OK);
+        const gwf_backend_config config = gwf_backend_configure(options, NULL);
+        CU_ASSERT_STRING_EQUAL(gwf_precision_word(config.precision), row->words[i]);
+    }
+    gwf_options_free(&options);
+    static const gwf_precision lacking[] = {GWF_TF32, GWF_FP16};
+    for (const gwf_backend *const *b = gwf_backends(); *b; b++)
+        for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
+            const gwf_backend_config config = {.batch = 1, .precision = lacking[i]};
+            const gwf_backend *backend = NULL;
+            gwf_context *context = NULL;
+            gwf_error err = {0};
+            CHECK_FAILS(gwf_backend_open((*b)->name, &config, &backend, &context, &err),
+                        GWF_ERR_UNSUPPORTED, err, "has precision fp32");
+        }
 }
 
 /* ---- the guard itself: a backend that does wrong must not pass ---- */
@@ -372,13 +421,13 @@ static gwf_status run_too_far(gwf_context *context, gwf_step *step, gwf_error *e
     behind.channels = behind.map_channels = behind.rows = 1;
     behind.first = 0;
     behind.cols = 2;
-    return gwf_backend_ref.load(context, &behind, values, 1, err);
+    return gwf_backend_ref.load(context, &behind, 0, values, 1, err);
 }
 
 static gwf_status watch(gwf_status (*run)(gwf_context *, gwf_step *, gwf_error *), gwf_error *err)
 {
     gwf_backend broken = gwf_backend_ref;
-    const gwf_backend_config config = {.wrapped = &broken};
+    const gwf_backend_config config = {.batch = 1, .wrapped = &broken};
     gwf_context *context = NULL;
     gwf_step *step = NULL;
     float values[2 * 16 * 32] = {0};
@@ -391,7 +440,7 @@ static gwf_status watch(gwf_status (*run)(gwf_context *, gwf_step *, gwf_error *
     GWF_TRY(gwf_backend_guard.open(&config, &context, err));
     GWF_TRY_DONE(gwf_backend_guard.prepare(context, &op, &step, err));
     GWF_TRY_DONE(gwf_backend_guard.reserve(context, 8192, err));
-    GWF_TRY_DONE(gwf_backend_guard.load(context, &in, values, 2, err));
+    GWF_TRY_DONE(gwf_backend_guard.load(context, &in, 0, values, 2, err));
     GWF_TRY_DONE(gwf_backend_guard.run(context, step, err));
 done:
     gwf_backend_guard.release(context, step);
@@ -412,6 +461,7 @@ int main(void)
     static const test_case tests[] = {
         {"every operation on every backend", test_op_cases},
         {"backends open by name", test_open_by_name},
+        {"precisions", test_precisions},
         {"the guard sees unwritten results and overruns", test_guard_sees},
     };
     return test_run("backend", tests, sizeof tests / sizeof *tests);

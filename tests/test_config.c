@@ -96,7 +96,7 @@ static void check_all(const char *text)
     CU_ASSERT_EQUAL(c.a.tags.count, 0);
     CU_ASSERT_STRING_EQUAL(c.engine->backend, "ref");
     CU_ASSERT_EQUAL(c.engine->threads, 2);
-    CU_ASSERT_STRING_EQUAL(c.engine->precision, "fp32");
+    CU_ASSERT_STRING_EQUAL(c.engine->precision, "auto");
     end(&c);
 }
 

@@ -30,13 +30,14 @@ static void make_model(const char *checkpoint, const char *features, const char 
     gwf_model_free(&model);
 }
 
-static gwf_engine *make_engine(const char *backend)
+static gwf_engine *make_engine(const char *backend, const char *batch)
 {
     gwf_engine *engine = NULL;
     gwf_options *options = gwf_options_create();
     const char *path = test_scratch("model.nc");
     make_model("golden/unet.pt", "uvtheta", "global", path);
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", backend), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_options_set(options, "batch", batch), GWF_OK);
     CU_ASSERT_EQUAL(gwf_create(path, options, &engine), GWF_OK);
     gwf_options_free(&options);
     return engine;
@@ -52,7 +53,7 @@ static float *some_features(const gwf_shape *n)
 
 static void test_shape(void)
 {
-    gwf_engine *engine = make_engine("ref");
+    gwf_engine *engine = make_engine("ref", "0");
     gwf_shape n = {0};
     CU_ASSERT_EQUAL(gwf_get_shape(engine, &n), GWF_OK);
     CU_ASSERT_TRUE(n.inputs == 366 && n.outputs == 244 && n.levels == 122 && n.lat == 16 &&
@@ -75,7 +76,7 @@ typedef struct map {
 
 static map make_map(void)
 {
-    map m = {.engine = make_engine("ref")};
+    map m = {.engine = make_engine("ref", "0")};
     gwf_get_shape(m.engine, &m.n);
     m.plane = (size_t)(m.n.lat * m.n.lon);
     m.features = some_features(&m.n);
@@ -93,7 +94,7 @@ static void free_map(map *m)
 /* F = x~^3 d + mu with the recipe's constants, written out here. */
 static void test_fluxes_are_physical(void)
 {
-    gwf_engine *engine = make_engine("ref");
+    gwf_engine *engine = make_engine("ref", "0");
     gwf_shape n = {0};
     gwf_get_shape(engine, &n);
     const size_t plane = (size_t)(n.lat * n.lon), count = plane * (size_t)n.outputs;
@@ -119,7 +120,7 @@ static void test_fluxes_are_physical(void)
 
 static void test_two_engines_agree(void)
 {
-    gwf_engine *ref = make_engine("ref"), *other = make_engine("auto");
+    gwf_engine *ref = make_engine("ref", "0"), *other = make_engine("auto", "0");
     gwf_shape n = {0};
     gwf_get_shape(ref, &n);
     const size_t count = (size_t)(n.lat * n.lon * n.outputs);
@@ -164,6 +165,37 @@ static void test_infinite_fluxes_are_refused(void)
     CU_ASSERT_EQUAL(gwf_predict(m.engine, m.features, m.flux), GWF_ERR_DATA);
     CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(m.engine), "expected a finite value"));
     free_map(&m);
+}
+
+/* Five maps in batches of two are the five maps one by one. */
+static void test_batches(void)
+{
+    enum { MAPS = 5 };
+    gwf_engine *one = make_engine("ref", "0"), *two = make_engine("ref", "2");
+    gwf_shape n = {0};
+    gwf_get_shape(two, &n);
+    const size_t plane = (size_t)(n.lat * n.lon);
+    const size_t in = plane * (size_t)n.inputs, out = plane * (size_t)n.outputs;
+    float *features = malloc(MAPS * in * sizeof *features);
+    float *flux = calloc(MAPS * out, sizeof *flux), *single = malloc(out * sizeof *single);
+    for (size_t i = 0; i < MAPS * in; i++) features[i] = (float)sin(0.37 * (double)i);
+    CU_ASSERT_EQUAL(gwf_predict_batch(two, MAPS, features, flux), GWF_OK);
+    for (size_t i = 0; i < MAPS; i++) {
+        CU_ASSERT_EQUAL(gwf_predict(one, features + i * in, single), GWF_OK);
+        CU_ASSERT_EQUAL(memcmp(single, flux + i * out, out * sizeof *flux), 0);
+    }
+    features[3 * in + 1] = NAN;
+    memset(flux, 0, out * sizeof *flux);
+    CU_ASSERT_EQUAL(gwf_predict_batch(two, MAPS, features, flux), GWF_ERR_DATA);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(two), "map 4 of 5: feature"));
+    CU_ASSERT_EQUAL(flux[0], 0.0f);
+    CU_ASSERT_EQUAL(gwf_predict_batch(two, 0, features, flux), GWF_ERR_ARGUMENT);
+    CU_ASSERT_EQUAL(gwf_predict_batch(NULL, 1, features, flux), GWF_ERR_ARGUMENT);
+    free(features);
+    free(flux);
+    free(single);
+    gwf_free(&one);
+    gwf_free(&two);
 }
 
 static void *create_and_free(void *path)
@@ -218,6 +250,7 @@ int main(void)
         {"two engines side by side agree and repeat", test_two_engines_agree},
         {"values that are not finite are named", test_bad_values_are_named},
         {"fluxes that overflow are refused", test_infinite_fluxes_are_refused},
+        {"maps in batches", test_batches},
         {"engines created by several threads", test_created_by_threads},
         {"failures keep a message", test_failures_keep_a_message},
     };

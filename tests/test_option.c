@@ -10,8 +10,10 @@ static void test_defaults(void)
     gwf_options *options = gwf_options_create();
     CU_ASSERT_PTR_NOT_NULL_FATAL(options);
     CU_ASSERT_STRING_EQUAL(options->backend, "auto");
-    CU_ASSERT_STRING_EQUAL(options->precision, "fp32");
+    CU_ASSERT_STRING_EQUAL(options->precision, "auto");
     CU_ASSERT_EQUAL(options->threads, 0);
+    CU_ASSERT_EQUAL(options->batch, 0);
+    CU_ASSERT_STRING_EQUAL(options->tune, "on");
     gwf_options_free(&options);
     CU_ASSERT_PTR_NULL(options);
 }
@@ -23,6 +25,12 @@ static void test_set(void)
     CU_ASSERT_EQUAL(gwf_options_set(options, "threads", "3"), GWF_OK);
     CU_ASSERT_STRING_EQUAL(options->backend, "ref");
     CU_ASSERT_EQUAL(options->threads, 3);
+    char folder[] = "/first"; /* a text is copied */
+    CU_ASSERT_EQUAL(gwf_options_set(options, "cache", folder), GWF_OK);
+    folder[1] = 'F';
+    CU_ASSERT_STRING_EQUAL(options->cache, "/first");
+    CU_ASSERT_EQUAL(gwf_options_set(options, "cache", "/second"), GWF_OK);
+    CU_ASSERT_STRING_EQUAL(options->cache, "/second");
     gwf_options_free(&options);
 }
 
@@ -37,7 +45,9 @@ static void test_refusals(void)
 {
     gwf_options *options = gwf_options_create();
     check_refused(options, "backend", "gpu", "option backend: expected auto|");
-    check_refused(options, "precision", "fp64", "option precision: expected fp32|fp32-fast");
+    check_refused(options, "precision", "fp64", "option precision: expected auto|fp32|fp32-fast|");
+    check_refused(options, "batch", "65", "expected a number from 0 to 64, found 65");
+    check_refused(options, "tune", "maybe", "expected on|off, found maybe");
     check_refused(options, "threads", "-1", "expected a number from 0 to 1024, found -1");
     check_refused(options, "threads", "1025", "found 1025");
     check_refused(options, "threads", "2x", "found 2x");

@@ -98,7 +98,28 @@ typedef struct trial {
     const gwf_backend *watched; /* ... around this one */
     gwf_precision precision;
     int runs;
+    int batch, slot; /* maps at once, and which of them has the input; the others are zero */
 } trial;
+
+enum { MAX_BATCH = 4 };
+
+/* One run of the plan; the output of the map with the input. */
+static void run_plan(gwf_plan *plan, const gwf_network *network, const trial *t, const float *input,
+                     size_t points, float *output)
+{
+    gwf_error err = {0};
+    const float *inputs[MAX_BATCH];
+    float *outputs[MAX_BATCH];
+    float *zero = calloc(points * (size_t)network->inputs, sizeof *zero);
+    float *other = malloc(points * (size_t)network->outputs * sizeof *other);
+    for (int i = 0; i < t->batch; i++) {
+        inputs[i] = i == t->slot ? input : zero;
+        outputs[i] = i == t->slot ? output : other;
+    }
+    CHECK_OK(gwf_plan_run(plan, t->slot + 1, inputs, outputs, &err), err);
+    free(zero);
+    free(other);
+}
 
 /* Run the network on one backend and compare all taps. */
 static void run_network(const gwf_network *network, const trial *t, const float *input, int nlat,
@@ -108,15 +129,16 @@ static void run_network(const gwf_network *network, const trial *t, const float 
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;
     const gwf_backend_config config = {
-        .threads = 2, .precision = t->precision, .wrapped = t->watched};
+        .threads = 2, .batch = t->batch, .precision = t->precision, .wrapped = t->watched};
     float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
     CHECK_OK(t->backend->open(&config, &context, &err), err);
     const gwf_site site = {t->backend, context, nlat, nlon, NULL};
     CHECK_OK(gwf_plan_create(network, &site, &plan, &err), err);
     if (plan) {
         for (int again = 0; again < t->runs; again++) { /* the second map finds a used arena */
-            CHECK_OK(gwf_plan_set_tap(plan, again ? NULL : check_tap, check, &err), err);
-            CHECK_OK(gwf_plan_run(plan, input, output, &err), err);
+            gwf_tap *tap = again || t->slot ? NULL : check_tap;
+            CHECK_OK(gwf_plan_set_tap(plan, tap, check, &err), err);
+            run_plan(plan, network, t, input, (size_t)(nlat * nlon), output);
             check_tap(check, "output", network->outputs, nlat, nlon, output);
         }
         CU_ASSERT_TRUE(gwf_plan_arena_bytes(plan) <= gwf_plan_unshared_bytes(plan) + 64 * 64);
@@ -161,13 +183,15 @@ static void check_network(const network_case *c, const char *checkpoint, const c
             test_skip("%s on ref: too slow under a sanitizer", checkpoint);
             continue;
         }
-        const trial plain = {*b, NULL, GWF_FP32, slow ? 1 : 2};
+        const trial plain = {*b, NULL, GWF_FP32, slow ? 1 : 2, 1, 0};
         run_network(&network, &plain, input, c->nlat, c->nlon, &check);
         CU_ASSERT_EQUAL(check.compared, c->taps + 1 + plain.runs);
         if (slow) continue;
-        const trial guarded = {&gwf_backend_guard, *b, GWF_FP32, 2};
-        const trial fast = {*b, NULL, GWF_FP32_FAST, 1};
+        const trial guarded = {&gwf_backend_guard, *b, GWF_FP32, 2, 1, 0};
+        const trial batched = {&gwf_backend_guard, *b, GWF_FP32, 2, 3, 1};
+        const trial fast = {*b, NULL, GWF_FP32_FAST, 1, 1, 0};
         run_network(&network, &guarded, input, c->nlat, c->nlon, &check);
+        run_network(&network, &batched, input, c->nlat, c->nlon, &check);
         if (!is_ref) check.tolerance = 2e-4;
         run_network(&network, &fast, input, c->nlat, c->nlon, &check);
     }

@@ -114,7 +114,7 @@ static float *predict_whole(const tile_case *c, const char *backend, float **fea
     const size_t plane = (size_t)(c->nlat * c->nlon);
     float *whole = malloc(plane * (size_t)engine->model.network.outputs * sizeof *whole);
     *features = some_values(plane * (size_t)engine->model.network.inputs);
-    CHECK_OK(gwf_engine_run(engine, *features, whole, &err), err);
+    CHECK_OK(gwf_engine_run(engine, 1, (const float *const *)features, &whole, &err), err);
     gwf_free(&engine);
     return whole;
 }
@@ -145,7 +145,7 @@ static void check_tiling(const tile_case *c, const char *backend, gwf_tiling til
         float *tiled = malloc(n * sizeof *tiled);
         for (int i = 0; i < (c->nlat > 64 ? 1 : 2); i++) {
             memset(tiled, 0xff, n * sizeof *tiled);
-            CHECK_OK(gwf_engine_run(engine, features, tiled, &err), err);
+            CHECK_OK(gwf_engine_run(engine, 1, (const float *const *)&features, &tiled, &err), err);
             compare(backend, c, tiling, whole, tiled, n);
         }
         CHECK_OK(gwf_engine_dismiss(engine, &err), err);
@@ -241,7 +241,7 @@ static void make_broken_engine(gwf_engine *engine, gwf_backend *backend, gwf_til
 {
     gwf_error err = {0};
     gwf_checkpoint_info info;
-    const gwf_backend_config config = {.threads = 1};
+    const gwf_backend_config config = {.threads = 1, .batch = 1};
     const gwf_domain grid = {64, 128, test_comm(), tiling};
     gwf_share *share = &engine->share;
     *backend = gwf_backend_ref;
@@ -275,8 +275,9 @@ static void test_failing_rank(void)
         if (test_rank() == 0) {
             float *features = some_values(366 * 64 * 128);
             float *prediction = malloc(244 * 64 * 128 * sizeof *prediction);
-            CHECK_FAILS(gwf_engine_run(engine, features, prediction, &err), GWF_ERR_BACKEND, err,
-                        named);
+            CHECK_FAILS(
+                gwf_engine_run(engine, 1, (const float *const *)&features, &prediction, &err),
+                GWF_ERR_BACKEND, err, named);
             CHECK_OK(gwf_engine_dismiss(engine, &err), err);
             free(features);
             free(prediction);

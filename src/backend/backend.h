@@ -5,18 +5,24 @@
  * owns the arena, its memory layout and its vendor objects; it knows no network, file or host.
  * Meaning of each operation: ref.c. All backends pass the same op cases (tests/test_backend.c).
  *
+ * A backend computes a batch of maps at once, as many as it was opened for: every map of the arena
+ * is there as often, and views, offsets and operations speak of one of them.
+ *
  * All calls are local. After a failed run() the context stays valid but its arena does not. */
 #ifndef GWF_BACKEND_BACKEND_H
 #define GWF_BACKEND_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/option.h"
 
-/* Channels [first, first + channels) of a map of map_channels x rows x cols that starts at byte
- * `offset` of the arena. All channel counts are multiples of the backend's channel block; channels
- * beyond those that the network has are zero before and after every operation that feeds a conv. */
+/* Channels [first, first + channels) of a map of map_channels x rows x cols; the batch's maps start
+ * at byte `offset` of the arena. All channel counts are multiples of the backend's channel block;
+ * channels beyond those that the network has are zero before and after every operation that feeds a
+ * conv. */
 typedef struct gwf_view {
     size_t offset;
     int map_channels, first, channels;
@@ -65,22 +71,51 @@ typedef struct gwf_context gwf_context; /* an open backend */
 typedef struct gwf_step gwf_step;       /* a prepared operation */
 typedef struct gwf_backend gwf_backend;
 
-/* What errors are allowed, as relative L2 against double: fp32, rounding only (1e-5 for the whole
- * network); fp32-fast, Winograd's algorithm too (2e-4). */
-typedef enum gwf_precision { GWF_FP32, GWF_FP32_FAST } gwf_precision;
+/* Every precision: code, word of the option, and what errors are allowed, as relative L2 of the
+ * whole network's normalised prediction against double (0: depends on the model). */
+#define GWF_PRECISION_LIST(X)                                                                      \
+    X(GWF_PRECISION_AUTO, "auto", 0)    /* the backend's own choice */                             \
+    X(GWF_FP32, "fp32", 1e-5)           /* rounding only */                                        \
+    X(GWF_FP32_FAST, "fp32-fast", 2e-4) /* Winograd's algorithm too */                             \
+    X(GWF_TF32, "tf32", 5e-3)           /* factors of 11 bits */                                   \
+    X(GWF_BF16, "bf16", 1e-2)           /* maps and weights of 8 bits, sums in fp32 */             \
+    X(GWF_FP16, "fp16", 5e-3)           /* maps and weights of 11 bits, sums in fp32 */            \
+    X(GWF_INT8, "int8", 0)              /* maps and weights of 8 bits with scales */
+
+typedef enum gwf_precision {
+#define GWF_PRECISION_ENUM(code, word, error) code,
+    GWF_PRECISION_LIST(GWF_PRECISION_ENUM)
+#undef GWF_PRECISION_ENUM
+} gwf_precision;
+
+/* Word (static) and allowed error of a precision. */
+const char *gwf_precision_word(gwf_precision precision);
+double gwf_precision_error(gwf_precision precision);
+
+enum { GWF_MAX_BATCH = 64 };
 
 typedef struct gwf_backend_config {
     int threads; /* 0: OMP_NUM_THREADS, else the cores this process may use */
+    int batch;   /* maps computed at once, 1 to GWF_MAX_BATCH */
     gwf_precision precision;
+    bool tune;                  /* algorithms are chosen by measuring; else by a fixed rule */
+    const char *cache;          /* where choices are kept, as core/cache.h has it; NULL: nowhere */
     const gwf_log *log;         /* may be NULL */
     const gwf_backend *wrapped; /* guard only: the backend to watch */
-} gwf_backend_config;
+} gwf_backend_config;           /* all that it points at is borrowed until reserve() */
+
+/* As the options say (NULL: the defaults), for one map at a time. */
+gwf_backend_config gwf_backend_configure(const struct gwf_options *options, const gwf_log *log);
 
 struct gwf_backend {
     const char *name;    /* as in the option: "cpu" */
     const char *summary; /* one line for `gwflux info --backends` */
 
-    /* BACKEND with the reason when it cannot start here. */
+    /* Batches worth measuring, ending with 0; the first one is taken where nothing is measured. */
+    const int *batches;
+
+    /* BACKEND with the reason when it cannot start here, UNSUPPORTED with the precisions that it
+     * has when it lacks the one asked for. */
     gwf_status (*open)(const gwf_backend_config *config, gwf_context **context, gwf_error *err);
     void (*close)(gwf_context *context); /* NULL is fine; steps are released before */
     /* "oneDNN 2.6.3, avx512_core, 2 threads"; borrowed. */
@@ -89,6 +124,8 @@ struct gwf_backend {
     const char *(*precision)(const gwf_context *context);
     /* Channel counts of maps and of their parts are rounded up to this. */
     int (*channel_block)(const gwf_context *context);
+    int (*batch)(const gwf_context *context);
+    /* Of all maps of the batch. */
     size_t (*map_bytes)(const gwf_context *context, int channels, int rows, int cols);
 
     gwf_status (*prepare)(gwf_context *context, const gwf_op *op, gwf_step **step, gwf_error *err);
@@ -98,15 +135,17 @@ struct gwf_backend {
     /* Once, after the last prepare: the arena (and scratch memory) of this size. */
     gwf_status (*reserve)(gwf_context *context, size_t bytes, gwf_error *err);
 
-    /* values: (channels, rows, cols) float32 on the host. load() fills the view's further channels
-     * with zeros; store() takes the view's first `channels`. */
-    gwf_status (*load)(gwf_context *context, const gwf_view *to, const float *values, int channels,
-                       gwf_error *err);
+    /* values: (channels, rows, cols) float32 on the host, of map `slot` (0 to batch - 1). load()
+     * fills the view's further channels with zeros; store() takes the view's first `channels`. */
+    gwf_status (*load)(gwf_context *context, const gwf_view *to, int slot, const float *values,
+                       int channels, gwf_error *err);
+    /* All maps of the batch; those that were not loaded hold what is left of earlier ones. */
     gwf_status (*run)(gwf_context *context, gwf_step *step, gwf_error *err);
-    gwf_status (*store)(gwf_context *context, const gwf_view *from, float *values, int channels,
-                        gwf_error *err);
-    /* A rectangle of a view to the host and back, in whatever order the backend likes: it only
-     * travels to the same backend of another rank. map_bytes(channels, rect rows, cols) bytes. */
+    gwf_status (*store)(gwf_context *context, const gwf_view *from, int slot, float *values,
+                        int channels, gwf_error *err);
+    /* With a batch of 1 only: a rectangle of a view to the host and back, in whatever order the
+     * backend likes: it only travels to the same backend of another rank. map_bytes(channels, rect
+     * rows, cols) bytes. */
     gwf_status (*pack)(gwf_context *context, const gwf_view *from, const gwf_rect *rect,
                        void *bytes, gwf_error *err);
     gwf_status (*unpack)(gwf_context *context, const gwf_view *to, const gwf_rect *rect,
@@ -120,8 +159,9 @@ extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
 /* Built backends, fastest first, ending with NULL (guard is not among them). */
 const gwf_backend *const *gwf_backends(void);
 
-/* Open the backend of this name, or for "auto" the first that starts. ARGUMENT for an unknown
- * name; BACKEND with the reason when it cannot start: a named backend is never replaced. */
+/* Open the backend of this name, or for "auto" the first that starts and has the precision.
+ * ARGUMENT for an unknown name; BACKEND with the reason when it cannot start: a named backend is
+ * never replaced. */
 gwf_status gwf_backend_open(const char *name, const gwf_backend_config *config,
                             const gwf_backend **backend, gwf_context **context, gwf_error *err);
 

@@ -9,25 +9,28 @@
 
 typedef struct gwf_blocked {
     float *arena;
+    int batch; /* whole maps one behind the other */
     int block; /* 8 or 16 */
     int threads;
 } gwf_blocked;
 
-/* First value of a view. */
-float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view);
+/* First value of a view of map `slot`. */
+float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view, int slot);
 
-void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, const float *values, int channels);
-void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, float *values, int channels);
+void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, int slot, const float *values,
+                      int channels);
+void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, int slot, float *values,
+                       int channels);
 void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op);
 /* The result of an upconv from its four phases (upper left, upper right, lower left, lower right),
- * each a dense map of phase_rows x phase_cols. Where these are one more than half of out's rows
- * (cols), the lower (right) phases start at their second row (column). */
+ * each a dense batch of maps of phase_rows x phase_cols. Where these are one more than half of
+ * out's rows (cols), the lower (right) phases start at their second row (column). */
 void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const float *phases,
                             int phase_rows, int phase_cols);
 void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op);
 void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op);
 
-/* A rectangle of a view to host memory and back, block by block, row by row. */
+/* A rectangle of a view of the first map to host memory and back, block by block, row by row. */
 void gwf_blocked_pack(const gwf_blocked *b, const gwf_view *from, const gwf_rect *rect, float *to);
 void gwf_blocked_unpack(const gwf_blocked *b, const gwf_view *to, const gwf_rect *rect,
                         const float *from);

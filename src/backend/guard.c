@@ -11,13 +11,14 @@
 #include <stdlib.h>
 
 enum { CANARY_COLS = 16, PIECE_COLS = 4096 };
-static const float canary_value = 12345.0f;
+static const float canary_value = 12352.0f; /* exact in bf16 and fp16 too */
 
 struct gwf_context {
     const gwf_backend *inner;
     gwf_context *context;
     size_t arena_bytes;
     bool spoiled;  /* since the last step: further loads leave the arena as it is */
+    int loaded;    /* maps of the batch that were loaded since then: the others stay NaN */
     float *values; /* as large as the largest result, or a piece of the arena */
     size_t n_values;
 };
@@ -30,6 +31,11 @@ struct gwf_step {
 static int block_of(const gwf_context *g)
 {
     return g->inner->channel_block(g->context);
+}
+
+static int batch(const gwf_context *g)
+{
+    return g->inner->batch(g->context);
 }
 
 static size_t map_bytes(const gwf_context *g, int channels, int rows, int cols)
@@ -56,29 +62,32 @@ static size_t size_of(const gwf_view *view)
     return (size_t)view->channels * (size_t)view->rows * (size_t)view->cols;
 }
 
+/* The view in every map of the batch. */
 static gwf_status fill(gwf_context *g, const gwf_view *view, float value, gwf_error *err)
 {
     for (size_t i = 0; i < size_of(view); i++) g->values[i] = value;
-    return g->inner->load(g->context, view, g->values, view->channels, err);
+    for (int slot = 0; slot < batch(g); slot++)
+        GWF_TRY(g->inner->load(g->context, view, slot, g->values, view->channels, err));
+    return GWF_OK;
 }
 
-static gwf_status fetch(gwf_context *g, const gwf_view *view, gwf_error *err)
+static gwf_status fetch(gwf_context *g, const gwf_view *view, int slot, gwf_error *err)
 {
-    return g->inner->store(g->context, view, g->values, view->channels, err);
+    return g->inner->store(g->context, view, slot, g->values, view->channels, err);
 }
 
-static gwf_status check_canary(gwf_context *g, const gwf_view *canary, gwf_error *err)
+static gwf_status check_canary(gwf_context *g, const gwf_view *canary, int slot, gwf_error *err)
 {
-    GWF_TRY(fetch(g, canary, err));
+    GWF_TRY(fetch(g, canary, slot, err));
     for (size_t i = 0; i < size_of(canary); i++)
         if (g->values[i] != canary_value)
             return gwf_fail(err, GWF_ERR_BACKEND, "guard: a step wrote past the end of its map");
     return GWF_OK;
 }
 
-static gwf_status check_result(gwf_context *g, const gwf_view *view, gwf_error *err)
+static gwf_status check_result(gwf_context *g, const gwf_view *view, int slot, gwf_error *err)
 {
-    GWF_TRY(fetch(g, view, err));
+    GWF_TRY(fetch(g, view, slot, err));
     for (size_t i = 0; i < size_of(view); i++)
         if (isnan(g->values[i]))
             return gwf_fail(err, GWF_ERR_BACKEND,
@@ -96,8 +105,9 @@ static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
     if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, NAN, err));
     GWF_TRY(fill(g, &canary, canary_value, err));
     GWF_TRY(g->inner->run(g->context, step->inner, err));
-    GWF_TRY(check_canary(g, &canary, err));
-    return check_result(g, out, err);
+    for (int slot = 0; slot < batch(g); slot++) GWF_TRY(check_canary(g, &canary, slot, err));
+    for (int slot = 0; slot < g->loaded; slot++) GWF_TRY(check_result(g, out, slot, err));
+    return GWF_OK;
 }
 
 /* NaN all over the arena, a piece at a time. */
@@ -113,18 +123,22 @@ static gwf_status spoil(gwf_context *g, gwf_error *err)
     return GWF_OK;
 }
 
-static gwf_status load(gwf_context *g, const gwf_view *to, const float *values, int channels,
-                       gwf_error *err)
+static gwf_status load(gwf_context *g, const gwf_view *to, int slot, const float *values,
+                       int channels, gwf_error *err)
 {
-    if (!g->spoiled) GWF_TRY(spoil(g, err));
+    if (!g->spoiled) {
+        GWF_TRY(spoil(g, err));
+        g->loaded = 0;
+    }
     g->spoiled = true;
-    return g->inner->load(g->context, to, values, channels, err);
+    if (slot + 1 > g->loaded) g->loaded = slot + 1;
+    return g->inner->load(g->context, to, slot, values, channels, err);
 }
 
-static gwf_status store(gwf_context *g, const gwf_view *from, float *values, int channels,
+static gwf_status store(gwf_context *g, const gwf_view *from, int slot, float *values, int channels,
                         gwf_error *err)
 {
-    return g->inner->store(g->context, from, values, channels, err);
+    return g->inner->store(g->context, from, slot, values, channels, err);
 }
 
 static gwf_status pack(gwf_context *g, const gwf_view *from, const gwf_rect *rect, void *bytes,
@@ -208,14 +222,18 @@ static const char *algorithm(const gwf_context *g, const gwf_step *step)
     return g->inner->algorithm(g->context, step->inner);
 }
 
+static const int batches[] = {1, 0};
+
 const gwf_backend gwf_backend_guard = {
     .name = "guard",
     .summary = "watches another backend",
+    .batches = batches,
     .open = open_guard,
     .close = close_guard,
     .describe = describe,
     .precision = precision,
     .channel_block = block_of,
+    .batch = batch,
     .map_bytes = map_bytes,
     .prepare = prepare,
     .release = release,

@@ -22,7 +22,8 @@ enum { PHASES = 4 };
 
 struct gwf_step {
     gwf_op op;
-    gwf_conv convs[PHASES];     /* a conv has one, an upconv four */
+    int slots;              /* maps of one call: the whole batch where they lie densely, else 1 */
+    gwf_conv convs[PHASES]; /* a conv has one, an upconv four */
     int phase_rows, phase_cols; /* upconv: of each phase's result */
 };
 
@@ -42,10 +43,16 @@ static void release(gwf_context *context, gwf_step *step)
     free(step);
 }
 
+static bool dense(const gwf_view *view)
+{
+    return view->channels == view->map_channels;
+}
+
 static gwf_status prepare_conv(gwf_context *context, const gwf_op *op, gwf_step *step,
                                gwf_error *err)
 {
     const gwf_conv_shape shape = {
+        .batch = step->slots,
         .in = {op->in.channels, op->in.rows, op->in.cols},
         .out = {op->out.channels, op->out.rows, op->out.cols},
         .kernel = op->kernel,
@@ -75,6 +82,12 @@ static void phase_weights(const gwf_op *op, int phase, float *weights)
     }
 }
 
+/* Of one map. */
+static size_t phase_values(const gwf_step *step)
+{
+    return (size_t)step->op.out.channels * (size_t)step->phase_rows * (size_t)step->phase_cols;
+}
+
 /* A direction that is padded with a zero only where the phase reaches over the edge gives as many
  * results as there are small pixels. One with a border of its own gives one more; the lower or
  * right phase then starts at the second (gwf_blocked_interleave). */
@@ -90,6 +103,7 @@ static gwf_status prepare_upconv(gwf_context *context, const gwf_op *op, gwf_ste
     for (int phase = 0; phase < PHASES; phase++) {
         const int lower = phase / 2, right = phase % 2;
         const gwf_conv_shape shape = {
+            .batch = step->slots,
             .in = {op->in.channels, op->in.rows, op->in.cols},
             .out = {op->out.channels, step->phase_rows, step->phase_cols},
             .kernel = 2,
@@ -102,8 +116,7 @@ static gwf_status prepare_upconv(gwf_context *context, const gwf_op *op, gwf_ste
         phase_weights(op, phase, weights);
         GWF_TRY_DONE(gwf_conv_make(&context->dnnl, &shape, &step->convs[phase], err));
     }
-    const size_t bytes = PHASES * (size_t)op->out.channels * (size_t)step->phase_rows *
-                         (size_t)step->phase_cols * sizeof(float);
+    const size_t bytes = PHASES * (size_t)context->maps.batch * phase_values(step) * sizeof(float);
     if (bytes > context->phases_bytes) context->phases_bytes = bytes;
 done:
     free(weights);
@@ -116,6 +129,8 @@ static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **res
     gwf_step *step = calloc(1, sizeof *step);
     if (!step) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for a step");
     step->op = *op;
+    step->slots =
+        dense(&op->in) && (dense(&op->out) || op->kind == GWF_OP_UPCONV) ? context->maps.batch : 1;
     const int before = lend_threads(context);
     if (op->kind == GWF_OP_CONV) status = prepare_conv(context, op, step, err);
     if (op->kind == GWF_OP_UPCONV) status = prepare_upconv(context, op, step, err);
@@ -130,19 +145,22 @@ static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **res
 
 static gwf_status run_conv(gwf_context *context, gwf_step *step, gwf_error *err)
 {
-    return gwf_conv_run(&context->dnnl, &step->convs[0],
-                        gwf_blocked_at(&context->maps, &step->op.in),
-                        gwf_blocked_at(&context->maps, &step->op.out), err);
+    for (int slot = 0; slot < context->maps.batch; slot += step->slots)
+        GWF_TRY(gwf_conv_run(&context->dnnl, &step->convs[0],
+                             gwf_blocked_at(&context->maps, &step->op.in, slot),
+                             gwf_blocked_at(&context->maps, &step->op.out, slot), err));
+    return GWF_OK;
 }
 
 static gwf_status run_upconv(gwf_context *context, gwf_step *step, gwf_error *err)
 {
-    const size_t phase =
-        (size_t)step->op.out.channels * (size_t)step->phase_rows * (size_t)step->phase_cols;
-    const float *in = gwf_blocked_at(&context->maps, &step->op.in);
+    float *to = context->phases;
     for (int i = 0; i < PHASES; i++)
-        GWF_TRY(gwf_conv_run(&context->dnnl, &step->convs[i], in,
-                             context->phases + phase * (size_t)i, err));
+        for (int slot = 0; slot < context->maps.batch; slot += step->slots) {
+            const float *in = gwf_blocked_at(&context->maps, &step->op.in, slot);
+            GWF_TRY(gwf_conv_run(&context->dnnl, &step->convs[i], in, to, err));
+            to += phase_values(step) * (size_t)step->slots;
+        }
     gwf_blocked_interleave(&context->maps, &step->op.out, context->phases, step->phase_rows,
                            step->phase_cols);
     return GWF_OK;
@@ -215,8 +233,13 @@ static void close_cpu(gwf_context *context)
 static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
 {
     gwf_status status = GWF_OK;
+    if (config->precision > GWF_FP32_FAST)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "backend cpu has precision fp32 and fp32-fast, not %s",
+                        gwf_precision_word(config->precision));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
+    context->maps.batch = config->batch;
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
     const dnnl_version_t *version = dnnl_version();
     context->maps.threads = config->threads > 0 ? config->threads : omp_get_max_threads();
@@ -261,10 +284,15 @@ static int channel_block(const gwf_context *context)
     return context->maps.block;
 }
 
+static int batch(const gwf_context *context)
+{
+    return context->maps.batch;
+}
+
 static size_t map_bytes(const gwf_context *context, int channels, int rows, int cols)
 {
-    (void)context;
-    return (size_t)channels * (size_t)rows * (size_t)cols * sizeof(float);
+    return (size_t)context->maps.batch * (size_t)channels * (size_t)rows * (size_t)cols *
+           sizeof(float);
 }
 
 static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
@@ -278,19 +306,19 @@ static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
     return GWF_OK;
 }
 
-static gwf_status load(gwf_context *context, const gwf_view *to, const float *values, int channels,
-                       gwf_error *err)
+static gwf_status load(gwf_context *context, const gwf_view *to, int slot, const float *values,
+                       int channels, gwf_error *err)
 {
     (void)err;
-    gwf_blocked_load(&context->maps, to, values, channels);
+    gwf_blocked_load(&context->maps, to, slot, values, channels);
     return GWF_OK;
 }
 
-static gwf_status store(gwf_context *context, const gwf_view *from, float *values, int channels,
-                        gwf_error *err)
+static gwf_status store(gwf_context *context, const gwf_view *from, int slot, float *values,
+                        int channels, gwf_error *err)
 {
     (void)err;
-    gwf_blocked_store(&context->maps, from, values, channels);
+    gwf_blocked_store(&context->maps, from, slot, values, channels);
     return GWF_OK;
 }
 
@@ -310,14 +338,18 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
     return GWF_OK;
 }
 
+static const int batches[] = {1, 0};
+
 const gwf_backend gwf_backend_cpu = {
     .name = "cpu",
     .summary = "oneDNN, blocked layouts, OpenMP threads",
+    .batches = batches,
     .open = open_cpu,
     .close = close_cpu,
     .describe = describe,
     .precision = precision,
     .channel_block = channel_block,
+    .batch = batch,
     .map_bytes = map_bytes,
     .prepare = prepare,
     .release = release,

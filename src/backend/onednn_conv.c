@@ -54,10 +54,11 @@ void gwf_conv_free(gwf_conv *conv)
     *conv = (gwf_conv){0};
 }
 
-/* Channels, rows, cols as oneDNN sees them: a dense blocked map. */
-static dnnl_status_t describe_map(const gwf_dnnl *dnnl, const int size[3], dnnl_memory_desc_t *desc)
+/* Channels, rows, cols as oneDNN sees them: a dense batch of blocked maps. */
+static dnnl_status_t describe_maps(const gwf_dnnl *dnnl, int batch, const int size[3],
+                                   dnnl_memory_desc_t *desc)
 {
-    const dnnl_dims_t dims = {1, size[0], size[1], size[2]};
+    const dnnl_dims_t dims = {batch, size[0], size[1], size[2]};
     return dnnl_memory_desc_init_by_tag(desc, 4, dims, dnnl_f32,
                                         dnnl->block == 16 ? dnnl_nChw16c : dnnl_nChw8c);
 }
@@ -89,8 +90,8 @@ static dnnl_status_t describe_conv(const gwf_dnnl *dnnl, const gwf_conv_shape *s
     const dnnl_dims_t n_bias = {shape->out[0]}, strides = {1, 1};
     const dnnl_dims_t before = {shape->pad_before[0], shape->pad_before[1]};
     const dnnl_dims_t after = {shape->pad_after[0], shape->pad_after[1]};
-    dnnl_status_t rc = describe_map(dnnl, shape->in, &src);
-    if (rc == dnnl_success) rc = describe_map(dnnl, shape->out, &dst);
+    dnnl_status_t rc = describe_maps(dnnl, shape->batch, shape->in, &src);
+    if (rc == dnnl_success) rc = describe_maps(dnnl, shape->batch, shape->out, &dst);
     if (rc == dnnl_success)
         rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_f32, dnnl_format_tag_any);
     if (rc == dnnl_success) rc = dnnl_memory_desc_init_by_tag(&bias, 1, n_bias, dnnl_f32, dnnl_x);
@@ -216,9 +217,9 @@ done:
 
 /* ---- choosing by measuring ---- */
 
-static size_t map_values(const int size[3])
+static size_t map_values(int batch, const int size[3])
 {
-    return (size_t)size[0] * (size_t)size[1] * (size_t)size[2];
+    return (size_t)batch * (size_t)size[0] * (size_t)size[1] * (size_t)size[2];
 }
 
 /* The fastest of some runs on maps of zeros. */
@@ -227,8 +228,8 @@ static gwf_status time_conv(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_con
 {
     gwf_status status = GWF_OK;
     gwf_dnnl own = *dnnl;
-    float *src = gwf_aligned(map_values(shape->in) * sizeof *src);
-    float *dst = gwf_aligned(map_values(shape->out) * sizeof *dst);
+    float *src = gwf_aligned(map_values(shape->batch, shape->in) * sizeof *src);
+    float *dst = gwf_aligned(map_values(shape->batch, shape->out) * sizeof *dst);
     own.scratch = gwf_aligned(scratch_of(conv));
     *seconds = HUGE_VAL;
     if (!src || !dst || !own.scratch) {

@@ -19,9 +19,10 @@ typedef struct gwf_dnnl {
     size_t scratch_bytes; /* the largest that any of them needs */
 } gwf_dnnl;
 
-/* A convolution in channels, rows and cols. Weights are (out, in, kernel, kernel), borrowed. */
+/* A convolution of a batch of maps in channels, rows and cols. Weights are (out, in, kernel,
+ * kernel), borrowed. */
 typedef struct gwf_conv_shape {
-    int in[3], out[3], kernel;
+    int batch, in[3], out[3], kernel;
     int pad_before[2], pad_after[2];
     gwf_activation activation;
     const float *weights, *bias;
@@ -38,7 +39,7 @@ typedef struct gwf_conv {
  * shape, both algorithms are timed on maps of zeros and the faster one stays. */
 gwf_status gwf_conv_make(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
                          gwf_error *err);
-/* src and dst are dense blocked maps; dnnl->scratch must be there. */
+/* src and dst are dense batches of blocked maps; dnnl->scratch must be there. */
 gwf_status gwf_conv_run(gwf_dnnl *dnnl, gwf_conv *conv, const float *src, float *dst,
                         gwf_error *err);
 /* {0} is fine. */

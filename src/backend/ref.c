@@ -9,6 +9,7 @@
 
 struct gwf_context {
     float *arena;
+    int batch;
 };
 
 struct gwf_step {
@@ -18,11 +19,12 @@ struct gwf_step {
     float *large;          /* upconv: in, each value in a 2x2, and the border it has */
 };
 
-/* First value of channel c of a view. */
-static float *channel(const gwf_context *context, const gwf_view *view, int c)
+/* First value of channel c of a view of map `slot`. */
+static float *channel(const gwf_context *context, const gwf_view *view, int slot, int c)
 {
     const size_t plane = (size_t)view->rows * (size_t)view->cols;
-    return context->arena + view->offset / sizeof(float) + plane * (size_t)(view->first + c);
+    return context->arena + view->offset / sizeof(float) +
+           plane * (size_t)(slot * view->map_channels + view->first + c);
 }
 
 static float activate(gwf_activation activation, double x)
@@ -70,12 +72,12 @@ static void convolve_row(const gwf_op *op, planes in, const float *weights, int 
     }
 }
 
-static void convolve(const gwf_context *context, const gwf_step *step, planes in)
+static void convolve(const gwf_context *context, const gwf_step *step, int slot, planes in)
 {
     const gwf_op *op = &step->op;
     const size_t filter = (size_t)in.channels * (size_t)(op->kernel * op->kernel);
     for (int k = 0; k < op->out.channels; k++) {
-        float *out = channel(context, &op->out, k);
+        float *out = channel(context, &op->out, slot, k);
         for (int y = 0; y < op->out.rows; y++) {
             for (int x = 0; x < op->out.cols; x++) step->sums[x] = step->bias[k];
             convolve_row(op, in, step->weights + filter * (size_t)k, y, step->sums);
@@ -84,10 +86,11 @@ static void convolve(const gwf_context *context, const gwf_step *step, planes in
     }
 }
 
-static void run_conv(const gwf_context *context, const gwf_step *step)
+static void run_conv(const gwf_context *context, const gwf_step *step, int slot)
 {
     const gwf_view *in = &step->op.in;
-    convolve(context, step, (planes){channel(context, in, 0), in->channels, in->rows, in->cols});
+    const planes map = {channel(context, in, slot, 0), in->channels, in->rows, in->cols};
+    convolve(context, step, slot, map);
 }
 
 /* Size of in with each value in a 2x2; of a border of its own only the inner half is needed. */
@@ -98,19 +101,19 @@ static planes large_map(const gwf_step *step)
                     2 * op->in.cols - 2 * (1 - op->pad_x)};
 }
 
-static void run_upconv(const gwf_context *context, const gwf_step *step)
+static void run_upconv(const gwf_context *context, const gwf_step *step, int slot)
 {
     const gwf_op *op = &step->op;
     const planes large = large_map(step);
     const int skip_y = 1 - op->pad_y, skip_x = 1 - op->pad_x; /* outer half of the border */
     float *to = step->large;
     for (int c = 0; c < large.channels; c++) {
-        const float *in = channel(context, &op->in, c);
+        const float *in = channel(context, &op->in, slot, c);
         for (int y = 0; y < large.rows; y++)
             for (int x = 0; x < large.cols; x++)
                 *to++ = in[(y + skip_y) / 2 * op->in.cols + (x + skip_x) / 2];
     }
-    convolve(context, step, large);
+    convolve(context, step, slot, large);
 }
 
 /* The larger one; NaN wins, as in PyTorch. */
@@ -119,12 +122,12 @@ static float larger(float a, float b)
     return a > b || isnan(a) ? a : b;
 }
 
-static void run_pool(const gwf_context *context, const gwf_op *op)
+static void run_pool(const gwf_context *context, const gwf_op *op, int slot)
 {
     const int cols = op->in.cols;
     for (int c = 0; c < op->out.channels; c++) {
-        const float *in = channel(context, &op->in, c);
-        float *out = channel(context, &op->out, c);
+        const float *in = channel(context, &op->in, slot, c);
+        float *out = channel(context, &op->out, slot, c);
         for (int y = 0; y < op->out.rows; y++)
             for (int x = 0; x < op->out.cols; x++) {
                 const float *corner = in + 2 * y * cols + 2 * x;
@@ -134,22 +137,22 @@ static void run_pool(const gwf_context *context, const gwf_op *op)
     }
 }
 
-static void run_gate(const gwf_context *context, const gwf_op *op)
+static void run_gate(const gwf_context *context, const gwf_op *op, int slot)
 {
     const int n = op->out.rows * op->out.cols;
     for (int c = 0; c < op->out.channels; c++) {
-        const float *gate = channel(context, &op->in, op->gate_channels == 1 ? 0 : c);
-        float *out = channel(context, &op->out, c);
+        const float *gate = channel(context, &op->in, slot, op->gate_channels == 1 ? 0 : c);
+        float *out = channel(context, &op->out, slot, c);
         for (int i = 0; i < n; i++) out[i] *= gate[i];
     }
 }
 
-static void run_halo(const gwf_context *context, const gwf_op *op)
+static void run_halo(const gwf_context *context, const gwf_op *op, int slot)
 {
     const int rows = op->in.rows, cols = op->in.cols;
     for (int c = 0; c < op->out.channels; c++) {
-        const float *in = channel(context, &op->in, c);
-        float *out = channel(context, &op->out, c);
+        const float *in = channel(context, &op->in, slot, c);
+        float *out = channel(context, &op->out, slot, c);
         for (int y = -op->halo_y; y < rows + op->halo_y; y++)
             for (int x = -op->halo_x; x < cols + op->halo_x; x++)
                 *out++ = y < 0 || y >= rows || (op->halo_zero && (x < 0 || x >= cols))
@@ -158,26 +161,31 @@ static void run_halo(const gwf_context *context, const gwf_op *op)
     }
 }
 
+static void run_slot(const gwf_context *context, const gwf_step *step, int slot)
+{
+    switch (step->op.kind) {
+    case GWF_OP_CONV:
+        run_conv(context, step, slot);
+        break;
+    case GWF_OP_UPCONV:
+        run_upconv(context, step, slot);
+        break;
+    case GWF_OP_POOL:
+        run_pool(context, &step->op, slot);
+        break;
+    case GWF_OP_GATE:
+        run_gate(context, &step->op, slot);
+        break;
+    case GWF_OP_HALO:
+        run_halo(context, &step->op, slot);
+        break;
+    }
+}
+
 static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
 {
     (void)err;
-    switch (step->op.kind) {
-    case GWF_OP_CONV:
-        run_conv(context, step);
-        break;
-    case GWF_OP_UPCONV:
-        run_upconv(context, step);
-        break;
-    case GWF_OP_POOL:
-        run_pool(context, &step->op);
-        break;
-    case GWF_OP_GATE:
-        run_gate(context, &step->op);
-        break;
-    case GWF_OP_HALO:
-        run_halo(context, &step->op);
-        break;
-    }
+    for (int slot = 0; slot < context->batch; slot++) run_slot(context, step, slot);
     return GWF_OK;
 }
 
@@ -231,9 +239,14 @@ static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **res
 
 static gwf_status open_ref(const gwf_backend_config *config, gwf_context **context, gwf_error *err)
 {
-    (void)config;
+    if (config->precision > GWF_FP32_FAST)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "backend ref has precision fp32 and fp32-fast, not %s",
+                        gwf_precision_word(config->precision));
     *context = calloc(1, sizeof **context);
-    return *context ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory");
+    if (!*context) return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory");
+    (*context)->batch = config->batch;
+    return GWF_OK;
 }
 
 static void close_ref(gwf_context *context)
@@ -254,10 +267,14 @@ static int channel_block(const gwf_context *context)
     return 1;
 }
 
+static int batch(const gwf_context *context)
+{
+    return context->batch;
+}
+
 static size_t map_bytes(const gwf_context *context, int channels, int rows, int cols)
 {
-    (void)context;
-    return (size_t)channels * (size_t)rows * (size_t)cols * sizeof(float);
+    return (size_t)context->batch * (size_t)channels * (size_t)rows * (size_t)cols * sizeof(float);
 }
 
 static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
@@ -268,22 +285,22 @@ static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
                                      "backend ref: no memory for an arena of %zu bytes", bytes);
 }
 
-static gwf_status load(gwf_context *context, const gwf_view *to, const float *values, int channels,
-                       gwf_error *err)
+static gwf_status load(gwf_context *context, const gwf_view *to, int slot, const float *values,
+                       int channels, gwf_error *err)
 {
     (void)err;
     const size_t plane = (size_t)to->rows * (size_t)to->cols;
-    memcpy(channel(context, to, 0), values, plane * (size_t)channels * sizeof *values);
-    memset(channel(context, to, channels), 0,
+    memcpy(channel(context, to, slot, 0), values, plane * (size_t)channels * sizeof *values);
+    memset(channel(context, to, slot, channels), 0,
            plane * (size_t)(to->channels - channels) * sizeof *values);
     return GWF_OK;
 }
 
-static gwf_status store(gwf_context *context, const gwf_view *from, float *values, int channels,
-                        gwf_error *err)
+static gwf_status store(gwf_context *context, const gwf_view *from, int slot, float *values,
+                        int channels, gwf_error *err)
 {
     (void)err;
-    memcpy(values, channel(context, from, 0),
+    memcpy(values, channel(context, from, slot, 0),
            (size_t)from->rows * (size_t)from->cols * (size_t)channels * sizeof *values);
     return GWF_OK;
 }
@@ -295,7 +312,7 @@ static gwf_status pack(gwf_context *context, const gwf_view *from, const gwf_rec
     float *to = bytes;
     for (int c = 0; c < from->channels; c++)
         for (int y = 0; y < rect->rows; y++, to += rect->cols)
-            memcpy(to, channel(context, from, c) + (rect->row + y) * from->cols + rect->col,
+            memcpy(to, channel(context, from, 0, c) + (rect->row + y) * from->cols + rect->col,
                    (size_t)rect->cols * sizeof *to);
     return GWF_OK;
 }
@@ -307,7 +324,7 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
     const float *from = bytes;
     for (int c = 0; c < to->channels; c++)
         for (int y = 0; y < rect->rows; y++, from += rect->cols)
-            memcpy(channel(context, to, c) + (rect->row + y) * to->cols + rect->col, from,
+            memcpy(channel(context, to, 0, c) + (rect->row + y) * to->cols + rect->col, from,
                    (size_t)rect->cols * sizeof *from);
     return GWF_OK;
 }
@@ -325,14 +342,18 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return "";
 }
 
+static const int batches[] = {1, 0};
+
 const gwf_backend gwf_backend_ref = {
     .name = "ref",
     .summary = "plain loops with double sums: slow, the meaning of every operation",
+    .batches = batches,
     .open = open_ref,
     .close = close_ref,
     .describe = describe,
     .precision = precision,
     .channel_block = channel_block,
+    .batch = batch,
     .map_bytes = map_bytes,
     .prepare = prepare,
     .release = release,

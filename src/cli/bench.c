@@ -122,7 +122,7 @@ static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf
     for (int i = -2; i < steps; i++) {
         if (i == 0) gwf_plan_reset_times(engine->plan);
         const double start = gwf_now();
-        GWF_TRY_DONE(gwf_engine_run(engine, in, out, err));
+        GWF_TRY_DONE(gwf_engine_run(engine, 1, (const float *const *)&in, &out, err));
         if (i >= 0) seconds[i] = gwf_now() - start;
     }
 done:

@@ -29,7 +29,7 @@ static gwf_option_table table(void *target)
 
 static void show_backends(void)
 {
-    const gwf_backend_config config = {0};
+    const gwf_backend_config config = {.batch = 1};
     bool chosen = false;
     for (const gwf_backend *const *b = gwf_backends(); *b; b++) {
         gwf_context *context = NULL;

@@ -45,7 +45,7 @@ static gwf_status run_often(gwf_plan *plan, const gwf_network *n, const tile_tim
     for (size_t i = 0; i < plane * (size_t)n->inputs; i++)
         in[i] = (float)((i * 7919) % 2048) / 1024.0f - 1.0f;
     for (int i = 0; i < steps + 1; i++) /* the first one warms up */
-        GWF_TRY_DONE(gwf_plan_run(plan, in, out, err));
+        GWF_TRY_DONE(gwf_plan_run(plan, 1, (const float *const *)&in, &out, err));
 done:
     free(in);
     free(out);
@@ -56,9 +56,7 @@ done:
 static gwf_status time_tile(const gwf_options *options, const gwf_network *n, int steps,
                             tile_times *t, int *block, gwf_error *err)
 {
-    const bool fast = strcmp(options->precision, "fp32-fast") == 0;
-    const gwf_backend_config config = {.threads = options->threads,
-                                       .precision = fast ? GWF_FP32_FAST : GWF_FP32};
+    const gwf_backend_config config = gwf_backend_configure(options, NULL);
     const gwf_backend *backend = NULL;
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;

@@ -227,8 +227,10 @@ static void compute_step(ring *r, size_t turn)
     gwf_error err = {0};
     slot *at = &r->slots[turn % SLOTS];
     const double start = gwf_now();
+    const float *const features[] = {at->features};
+    float *const predictions[] = {at->prediction};
     const gwf_status status =
-        r->s->engine ? gwf_engine_run(r->s->engine, at->features, at->prediction, &err) : GWF_OK;
+        r->s->engine ? gwf_engine_run(r->s->engine, 1, features, predictions, &err) : GWF_OK;
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
     r->computing = false;

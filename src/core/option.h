@@ -55,8 +55,9 @@ const char *gwf_option_words(const gwf_option_row *row, char *text, size_t size)
 
 /* The engine's options (gwf_options_* in gwflux.h). */
 struct gwf_options {
-    const char *backend, *precision;
-    int threads;
+    const char *backend, *precision, *tune, *cache; /* cache: NULL or a text of any length */
+    int threads, batch;
+    char *kept; /* gwf_options_set()'s copy of cache */
     gwf_error error;
 };
 

@@ -40,12 +40,13 @@ static void describe(gwf_engine *engine)
              engine->backend->precision(engine->context));
 }
 
-static gwf_status open_backend(gwf_engine *engine, const gwf_options *options, const gwf_log *log)
+static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
+                               const gwf_domain *grid, const gwf_log *log)
 {
-    const bool fast = options && strcmp(options->precision, "fp32-fast") == 0;
-    const gwf_backend_config config = {.threads = options ? options->threads : 0,
-                                       .precision = fast ? GWF_FP32_FAST : GWF_FP32,
-                                       .log = log};
+    gwf_backend_config config = gwf_backend_configure(options, log);
+    const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
+    if (options && options->batch && whole) config.batch = options->batch;
+    engine->batch = config.batch;
     return gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
                             &engine->context, &engine->error);
 }
@@ -56,7 +57,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    GWF_TRY(open_backend(engine, options, log));
+    GWF_TRY(open_backend(engine, options, grid, log));
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
     gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
@@ -164,6 +165,7 @@ bool gwf_find_non_finite(const float *values, size_t n, size_t *where)
     return false;
 }
 
+/* One map's values. */
 static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_channel_table *table,
                                const float *values)
 {
@@ -178,19 +180,56 @@ static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_c
                     where % cols, (double)values[where]);
 }
 
-static gwf_status run_map(gwf_engine *engine, const float *features, float *result)
+/* Values of a map of a table's channels. */
+static size_t map_size(const gwf_engine *engine, const gwf_channel_table *table)
+{
+    return (size_t)engine->nlat * (size_t)engine->nlon * (size_t)table->count;
+}
+
+/* Of n maps one behind the other; a failure names the map where there are several. */
+static gwf_status check_maps(gwf_engine *engine, const char *what, const gwf_channel_table *table,
+                             int n, const float *values)
+{
+    for (int i = 0; i < n; i++) {
+        const float *map = values + map_size(engine, table) * (size_t)i;
+        const gwf_status status = check_values(engine, what, table, map);
+        if (status != GWF_OK && n > 1) gwf_error_prefix(&engine->error, "map %d of %d", i + 1, n);
+        GWF_TRY(status);
+    }
+    return GWF_OK;
+}
+
+/* n maps, a batch at a time. */
+static gwf_status run_maps(gwf_engine *engine, int n, const float *features, float *results)
+{
+    const float *in[GWF_MAX_BATCH];
+    float *out[GWF_MAX_BATCH];
+    for (int done = 0, count; done < n; done += count) {
+        count = n - done < engine->batch ? n - done : engine->batch;
+        for (int i = 0; i < count; i++) {
+            in[i] = features + map_size(engine, &engine->model.in) * (size_t)(done + i);
+            out[i] = results + map_size(engine, &engine->model.out) * (size_t)(done + i);
+        }
+        GWF_TRY(gwf_engine_run(engine, count, in, out, &engine->error));
+    }
+    return GWF_OK;
+}
+
+static gwf_status check_and_run(gwf_engine *engine, int n, const float *features, float *results)
 {
     GWF_TRY(check_ready(engine));
-    if (!features || !result)
+    if (!features || !results)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
-    GWF_TRY(check_values(engine, "feature", &engine->model.in, features));
-    return gwf_engine_run(engine, features, result, &engine->error);
+    if (n < 1)
+        return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "expected 1 or more maps, found %d", n);
+    GWF_TRY(check_maps(engine, "feature", &engine->model.in, n, features));
+    return run_maps(engine, n, features, results);
 }
 
 gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
 {
-    GWF_TRY(run_map(engine, features, prediction));
-    return check_values(engine, "prediction", &engine->model.out, prediction);
+    GWF_TRY(check_and_run(engine, 1, features, prediction));
+    return check_maps(engine, "prediction", &engine->model.out, 1, prediction);
 }
 
 void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
@@ -203,9 +242,17 @@ void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float 
     }
 }
 
+gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux)
+{
+    GWF_TRY(check_and_run(engine, n, features, flux));
+    for (int i = 0; i < n; i++) {
+        float *map = flux + map_size(engine, &engine->model.out) * (size_t)i;
+        gwf_engine_fluxes(engine, map, map);
+    }
+    return check_maps(engine, "flux", &engine->model.out, n, flux);
+}
+
 gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
 {
-    GWF_TRY(run_map(engine, features, flux));
-    gwf_engine_fluxes(engine, flux, flux);
-    return check_values(engine, "flux", &engine->model.out, flux);
+    return gwf_predict_batch(engine, 1, features, flux);
 }

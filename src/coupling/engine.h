@@ -35,6 +35,7 @@ struct gwf_engine {
     gwf_context *context;
     gwf_plan *plan;
     int nlat, nlon; /* of the whole map */
+    int batch;      /* maps computed at once */
     gwf_share share;
     char model_path[1024]; /* for messages */
     char description[512];
@@ -49,11 +50,11 @@ gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf
 gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log);
 
-/* One map through the plan: features (inputs, nlat, nlon), prediction (outputs, nlat, nlon),
- * unchecked. Where several ranks compute it, rank 0 calls this while the others serve; a failure on
- * one is the result of all. */
-gwf_status gwf_engine_run(gwf_engine *engine, const float *features, float *prediction,
-                          gwf_error *err);
+/* `count` maps, 1 to engine->batch, through the plan: features[i] (inputs, nlat, nlon),
+ * predictions[i] (outputs, nlat, nlon), unchecked. Where several ranks compute it, rank 0 calls
+ * this while the others serve; a failure on one is the result of all. */
+gwf_status gwf_engine_run(gwf_engine *engine, int count, const float *const *features,
+                          float *const *predictions, gwf_error *err);
 
 /* The other ranks of a map: compute tiles until rank 0 dismisses. The first failure is returned at
  * the end; local where nothing is shared. stop (may be NULL): not 0, the next map fails with

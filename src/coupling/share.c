@@ -48,21 +48,23 @@ static gwf_status run_tile(gwf_engine *engine, const float *features, float *pre
 {
     gwf_share *share = &engine->share;
     GWF_TRY(gwf_mover_scatter(share->in, features, share->features, err));
-    gwf_status status = gwf_plan_run(engine->plan, share->features, share->prediction, err);
+    const float *const in[] = {share->features};
+    float *const out[] = {share->prediction};
+    gwf_status status = gwf_plan_run(engine->plan, 1, in, out, err);
     if (status == GWF_OK && asked_to(stop))
         status = gwf_fail(err, GWF_ERR_STOPPED, "stopped on request");
     GWF_TRY(gwf_agree(share->tiles.comm, status, err));
     return gwf_mover_gather(share->out, share->prediction, prediction, err);
 }
 
-gwf_status gwf_engine_run(gwf_engine *engine, const float *features, float *prediction,
-                          gwf_error *err)
+gwf_status gwf_engine_run(gwf_engine *engine, int count, const float *const *features,
+                          float *const *predictions, gwf_error *err)
 {
     int order = RUN;
     const gwf_comm *comm = engine->share.tiles.comm;
-    if (!comm) return gwf_plan_run(engine->plan, features, prediction, err);
+    if (!comm) return gwf_plan_run(engine->plan, count, features, predictions, err);
     GWF_TRY(gwf_comm_order(comm, &order, err));
-    return run_tile(engine, features, prediction, NULL, err);
+    return run_tile(engine, features[0], predictions[0], NULL, err);
 }
 
 gwf_status gwf_engine_serve(gwf_engine *engine, const volatile sig_atomic_t *stop, gwf_error *err)

@@ -234,7 +234,7 @@ static void book(gwf_plan *plan, int i, double waited, double *start)
 static gwf_status call_tap(gwf_plan *plan, int i, gwf_error *err)
 {
     const planned_step *s = &plan->steps[i];
-    GWF_TRY(plan->backend->store(plan->context, &s->out, plan->tap_values, s->channels, err));
+    GWF_TRY(plan->backend->store(plan->context, &s->out, 0, plan->tap_values, s->channels, err));
     plan->tap(plan->tap_user, plan->times[i + 1].name, s->channels, s->out.rows, s->out.cols,
               plan->tap_values);
     return GWF_OK;
@@ -256,12 +256,28 @@ static double run_border(gwf_plan *plan, int i, gwf_status *status, gwf_error *e
     return gwf_now() - start;
 }
 
-gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err)
+static gwf_status load_all(gwf_plan *plan, int count, const float *const *inputs, gwf_error *err)
+{
+    for (int i = 0; i < count; i++)
+        GWF_TRY(plan->backend->load(plan->context, &plan->input, i, inputs[i], plan->inputs, err));
+    return GWF_OK;
+}
+
+static gwf_status store_all(gwf_plan *plan, int count, float *const *outputs, gwf_error *err)
+{
+    for (int i = 0; i < count; i++)
+        GWF_TRY(
+            plan->backend->store(plan->context, &plan->output, i, outputs[i], plan->outputs, err));
+    return GWF_OK;
+}
+
+gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
+                        float *const *outputs, gwf_error *err)
 {
     const gwf_backend *backend = plan->backend;
     gwf_context *context = plan->context;
     double clock = gwf_now();
-    gwf_status status = backend->load(context, &plan->input, input, plan->inputs, err);
+    gwf_status status = load_all(plan, count, inputs, err);
     book(plan, 0, 0, &clock);
     for (int i = 0; i < plan->n_steps; i++) {
         double waited = 0;
@@ -273,7 +289,7 @@ gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_e
         if (plan->tap && status == GWF_OK) status = call_tap(plan, i, err);
     }
     GWF_TRY(status);
-    GWF_TRY(backend->store(context, &plan->output, output, plan->outputs, err));
+    GWF_TRY(store_all(plan, count, outputs, err));
     book(plan, plan->n_steps + 1, 0, &clock);
     return GWF_OK;
 }

@@ -23,10 +23,12 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
                            gwf_error *err);
 void gwf_plan_free(gwf_plan **plan);
 
-/* One map: input (inputs, nlat, nlon), output (outputs, nlat, nlon), both on the host, borrowed.
- * Allocates nothing. With tiles collective; a rank whose backend fails still exchanges borders, so
- * that the others end: they are to agree on the status afterwards. */
-gwf_status gwf_plan_run(gwf_plan *plan, const float *input, float *output, gwf_error *err);
+/* `count` maps, 1 to the backend's batch: inputs[i] (inputs, nlat, nlon), outputs[i] (outputs,
+ * nlat, nlon), all on the host, borrowed. Takes as long for one as for the whole batch. Allocates
+ * nothing. With tiles collective; a rank whose backend fails still exchanges borders, so that the
+ * others end: they are to agree on the status afterwards. */
+gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
+                        float *const *outputs, gwf_error *err);
 
 /* What happened in each step since the plan was made, "load" first and "store" last. */
 typedef struct gwf_step_time {
@@ -34,7 +36,7 @@ typedef struct gwf_step_time {
     int channels, rows, cols; /* of the step's result */
     const char *algorithm;    /* how the backend does it, or "" */
     double macs;              /* multiply-adds of one map; 0: not a convolution */
-    double seconds;           /* sum over all runs */
+    double seconds;           /* sum over all runs, of the whole batch each */
     double waited;            /* of these, for the borders of neighbouring tiles */
     double fastest;           /* seconds of the fastest run, waiting left out; 0 before the first */
     long runs;
@@ -48,7 +50,7 @@ size_t gwf_plan_arena_bytes(const gwf_plan *plan);
 size_t gwf_plan_unshared_bytes(const gwf_plan *plan);
 
 /* For tests: after every layer, tap is called with the layer's name and result (channels, rows,
- * cols). NULL turns it off. */
+ * cols) for the first map. NULL turns it off. */
 typedef void gwf_tap(void *user, const char *name, int channels, int rows, int cols,
                      const float *values);
 gwf_status gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user, gwf_error *err);

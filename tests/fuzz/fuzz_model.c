@@ -345,7 +345,7 @@ static bool write_file(const char *path, source *s)
 /* A model that was accepted must make a plan and run, or say why not. */
 static void run(const gwf_model *model)
 {
-    const gwf_backend_config config = {0};
+    const gwf_backend_config config = {.batch = 1};
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;
     gwf_error err = {0};
@@ -356,7 +356,7 @@ static void run(const gwf_model *model)
         float *in = malloc(inputs * sizeof *in);
         float *out = calloc(POINTS * (size_t)model->network.outputs, sizeof *out);
         for (size_t i = 0; i < inputs; i++) in[i] = (float)sin(0.37 * (double)i);
-        if (gwf_plan_run(plan, in, out, &err) != GWF_OK) abort();
+        if (gwf_plan_run(plan, 1, (const float *const *)&in, &out, &err) != GWF_OK) abort();
         free(in);
         free(out);
     }
