@@ -120,12 +120,50 @@ put_mpi() {
     put share/pmix "$pmix"/../share/pmix/*.txt
 }
 
-# What the programs and plugins in the bundle need.
+# The cuda backend; of cuDNN all but its recurrent and attention networks, of CUDA what cuDNN opens
+# when it runs: the compiler and cuBLASLt.
+put_cuda() {
+    local backend=$made/libgwflux_cuda.so cudnn part
+    [ "$cuda" != none ] || return 0
+    [ -e "$backend" ] || die "$backend is not there (--without-cuda does without)"
+    put lib "$backend"
+    cudnn=$(needs "$backend" | awk '/^libcudnn\.so/ { print $2 }')
+    [ -e "$cudnn" ] || die "$backend needs cuDNN, which is not there"
+    if [ "$cuda" = target ]; then
+        echo "${cudnn##*/}" >"$target/lib/from-target"
+        return 0
+    fi
+    for part in "${cudnn%/*}"/libcudnn_*.so."${cudnn##*.so.}"; do
+        [[ $part = *_adv.* ]] || put lib "$part"
+    done
+    grep -aohE 'lib(nvrtc|cublasLt)\.so\.[0-9]+' "${cudnn%/*}"/libcudnn_engines_precompiled.so* |
+        sort -u >"$scratch/opened"
+    while read -r part; do
+        put lib "$(beside "$cudnn" "$part")"
+    done <"$scratch/opened"
+    put lib "$(beside "$cudnn" 'libnvrtc-builtins.so.[0-9]*')"
+}
+
+# beside LIBRARY PATTERN: what matches in the library's folder, in CUDA's, or in another Python package's.
+beside() {
+    local folder found
+    for folder in "${1%/*}" /usr/local/cuda/lib64 "${1%/*}"/../../*/lib; do
+        found=$(find -L "$folder" -maxdepth 1 -name "$2" | head -n 1)
+        if [ -n "$found" ]; then
+            echo "$found"
+            return
+        fi
+    done
+    die "$2 is neither beside $1 nor in /usr/local/cuda/lib64"
+}
+
+# What the programs and plugins in the bundle need, but what is left to the machine that runs it.
 put_libraries() {
     local file name path
     find "$target/bin" "$target/lib" -type f -print0 |
         while IFS= read -r -d '' file; do needs "$file"; done | sort -u >"$scratch/needed"
     while read -r name path; do
+        if [ "$cuda" = target ] && [[ $name = libcudnn* ]]; then continue; fi
         [ "$path" != missing ] || die "$name is not there"
         cp -L "$path" "$target/lib/$name"
     done <"$scratch/needed"
@@ -173,6 +211,7 @@ put data data/demo_unet.pt data/demo_windset.nc data/README.md LICENSE
 put_mpi
 put_units
 put_definitions
+put_cuda
 put_libraries
 put_launchers
 "$target/gwflux" import data/demo_unet.pt -o "$target/data/demo_model.nc" --features uvtheta >/dev/null

@@ -1,9 +1,8 @@
 # What the programs of this bundle need to find the rest of it; sourced with $here, its folder.
 # shellcheck shell=sh disable=SC2154
-LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 UDUNITS2_XML_PATH=$here/share/udunits/udunits2.xml
 ECCODES_DEFINITION_PATH=$here/share/eccodes/definitions
-export LD_LIBRARY_PATH UDUNITS2_XML_PATH ECCODES_DEFINITION_PATH
+export UDUNITS2_XML_PATH ECCODES_DEFINITION_PATH
 
 # Open MPI and PMIx
 OPAL_PREFIX=$here OPAL_LIBDIR=$here/lib OPAL_PKGLIBDIR=$here/lib/openmpi
@@ -18,3 +17,18 @@ HOME=${HOME:-/} # PMIx asks for one
 export HOME
 # mpirun looks for ssh though all ranks are on this node, and gives up without it.
 command -v ssh >/dev/null || command -v rsh >/dev/null || export OMPI_MCA_plm=^rsh
+
+# Libraries; cuDNN, where it is left to the machine, with CUDA or as a Python package, which finds NVRTC
+# by itself.
+libraries=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+if [ -e "$here/lib/from-target" ]; then
+    read -r cudnn <"$here/lib/from-target"
+    for folder in /usr/local/cuda/lib64 /usr/local/cuda/lib /usr/lib/x86_64-linux-gnu /usr/lib64 \
+        $(python3 -c 'import sys; print(*(path + "/nvidia/cudnn/lib" for path in sys.path))' 2>/dev/null); do
+        if [ -e "$folder/$cudnn" ]; then
+            libraries=$libraries:$folder
+            break
+        fi
+    done
+fi
+export LD_LIBRARY_PATH="$libraries"
