@@ -42,9 +42,15 @@ done
 [ -n "$target" ] || die "DIR is missing"
 if [ -e "$target" ] && [ -n "$(ls -A "$target")" ]; then die "$target is there and not empty"; fi
 
+# What gpu-check.sh runs; test_cuda_loader looks for files of the build.
+tests=(test_backend test_plan test_engine test_device compare_fluxes make_wide_model)
 if [ -z "$made" ]; then
     made=$PWD/build
-    build build gwflux_bundled -DCMAKE_BUILD_TYPE=Release
+    if [ "$cuda" = none ]; then
+        build build gwflux_bundled -DCMAKE_BUILD_TYPE=Release
+    else
+        build build "gwflux_bundled gwflux_cuda ${tests[*]}" -DCMAKE_BUILD_TYPE=Release -DGWF_CUDA=ON
+    fi
 fi
 program=$made/bundled/gwflux
 [ -x "$program" ] || die "$program is not there"
@@ -61,10 +67,12 @@ put() {
 
 # needs FILE: lines "NAME PATH" of the libraries that it needs, directly or not, but libc's.
 needs() {
-    ldd "$1" | awk '
+    local linked
+    linked=$(ldd "$1") || die "$1 is no program or library that ldd knows"
+    awk '
         $2 == "=>" && $1 !~ /^lib(c|m|mvec|pthread|dl|rt|resolv|util|anl)\.so/ {
             print $1, $3 == "not" ? "missing" : $3
-        }'
+        }' <<<"$linked"
 }
 
 # library NAME: where the command has this library from; nothing where it does not need it.
@@ -127,10 +135,14 @@ put_cuda() {
     [ "$cuda" != none ] || return 0
     [ -e "$backend" ] || die "$backend is not there (--without-cuda does without)"
     put lib "$backend"
+    put bin "${tests[@]/#/$made/tests/}"
+    put tests/golden tests/golden/{unet,ann}*.{pt,nc} tests/golden/networks.py
+    put tests/bench tests/bench/compare_torch*.py
+    put . run/bundle/gpu-check.sh
     cudnn=$(needs "$backend" | awk '/^libcudnn\.so/ { print $2 }')
     [ -e "$cudnn" ] || die "$backend needs cuDNN, which is not there"
     if [ "$cuda" = target ]; then
-        echo "${cudnn##*/}" >"$target/lib/from-target"
+        echo "${cudnn##*/}" >"$target/cudnn-of-the-machine"
         return 0
     fi
     for part in "${cudnn%/*}"/libcudnn_*.so."${cudnn##*.so.}"; do
@@ -191,8 +203,8 @@ libc_version() {
 put_launchers() {
     local name
     put . run/bundle/env.sh
-    for name in "$target"/bin/*; do
-        cp run/bundle/launch.sh "$target/${name##*/}"
+    for name in gwflux mpirun orted; do
+        [ ! -e "$target/bin/$name" ] || cp run/bundle/launch.sh "$target/$name"
     done
 }
 

@@ -2,7 +2,8 @@
 # shellcheck shell=sh disable=SC2154
 UDUNITS2_XML_PATH=$here/share/udunits/udunits2.xml
 ECCODES_DEFINITION_PATH=$here/share/eccodes/definitions
-export UDUNITS2_XML_PATH ECCODES_DEFINITION_PATH
+GWFLUX_BACKEND_DIR=${GWFLUX_BACKEND_DIR:-$here/lib}
+export UDUNITS2_XML_PATH ECCODES_DEFINITION_PATH GWFLUX_BACKEND_DIR
 
 # Open MPI and PMIx
 OPAL_PREFIX=$here OPAL_LIBDIR=$here/lib OPAL_PKGLIBDIR=$here/lib/openmpi
@@ -21,8 +22,8 @@ command -v ssh >/dev/null || command -v rsh >/dev/null || export OMPI_MCA_plm=^r
 # Libraries; cuDNN, where it is left to the machine, with CUDA or as a Python package, which finds NVRTC
 # by itself.
 libraries=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-if [ -e "$here/lib/from-target" ]; then
-    read -r cudnn <"$here/lib/from-target"
+if [ -e "$here/cudnn-of-the-machine" ]; then
+    read -r cudnn <"$here/cudnn-of-the-machine"
     for folder in /usr/local/cuda/lib64 /usr/local/cuda/lib /usr/lib/x86_64-linux-gnu /usr/lib64 \
         $(python3 -c 'import sys; print(*(path + "/nvidia/cudnn/lib" for path in sys.path))' 2>/dev/null); do
         if [ -e "$folder/$cudnn" ]; then
