@@ -162,8 +162,9 @@ damaged_cache() {
 
 # ---- the benchmark ----
 
+# bench MEMORY BATCH RUNS
 bench() {
-    memory=$1 batch=$2 steps=$3 file=$scratch/bench/$1-$2.json resident=''
+    memory=$1 batch=$2 steps=$(($2 * $3)) file=$scratch/bench/$1-$2.json resident=''
     [ "$memory" = host ] || resident=--resident
     limited 200 "$here/bin/gwflux" bench -m "$scratch/wide.nc" --backend cuda --batch "$batch" \
         --steps "$steps" $resident --json "$file"
