@@ -6,7 +6,7 @@
 #     run/bundle.sh [--without-cuda | --cuda-from-target] [--build FOLDER] DIR
 #
 # --without-cuda      for CPUs only
-# --cuda-from-target  the cuda backend, but not cuDNN and NVRTC (1.2 GB), which the machine that runs
+# --cuda-from-target  the cuda backend, but not cuDNN and what it opens (1 GB), which the machine that runs
 #                     it has below /usr/local/cuda or as Python packages
 # --build FOLDER      takes what is built in this folder instead of building in build
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -177,7 +177,7 @@ put_libraries() {
     while read -r name path; do
         if [ "$cuda" = target ] && [[ $name = libcudnn* ]]; then continue; fi
         [ "$path" != missing ] || die "$name is not there"
-        cp -L "$path" "$target/lib/$name"
+        [ "$path" -ef "$target/lib/$name" ] || cp -L "$path" "$target/lib/$name"
     done <"$scratch/needed"
 }
 
