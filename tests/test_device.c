@@ -132,7 +132,7 @@ static void check_precision(const char *name, const char *model, const struct pr
     } else {
         if (status != GWF_OK) fprintf(stderr, "\n  %s\n", gwf_message(engine));
         CU_ASSERT_EQUAL_FATAL(status, GWF_OK);
-        CU_ASSERT_PTR_NOT_NULL(strstr(gwf_describe(engine), p->word));
+        if (on_device()) CU_ASSERT_PTR_NOT_NULL(strstr(gwf_describe(engine), p->word));
         float *prediction = predict(engine, features);
         const double error = test_relative_l2(prediction, truth, outputs_of(engine));
         printf("\nmeasured: %s %s %.3g %.3g\n", name, p->word, error, p->limit);
