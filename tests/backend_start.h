@@ -10,8 +10,8 @@
 #include "test.h"
 
 /* Whether a backend starts with a precision; with $GWF_TEST_BACKEND no other one is asked. What
- * cuda misses on this machine is told, not a failure; a backend that lacks the precision has to say
- * which it has. */
+ * cuda misses on this machine is told, not a failure; a backend that lacks the precision has to
+ * name it. */
 static inline bool backend_starts(const gwf_backend *backend, gwf_precision precision)
 {
     gwf_error err = {0};
@@ -25,7 +25,8 @@ static inline bool backend_starts(const gwf_backend *backend, gwf_precision prec
         opened->close(context);
         return true;
     }
-    const bool lacks = status == GWF_ERR_UNSUPPORTED && strstr(err.text, "has precision fp32");
+    const bool lacks =
+        status == GWF_ERR_UNSUPPORTED && strstr(err.text, gwf_precision_word(precision));
     if (!lacks && backend == &gwf_backend_cuda)
         test_skip("%s", err.text);
     else if (!lacks)

@@ -16,31 +16,10 @@ const gwf_backend *const *gwf_backends(void)
     return known;
 }
 
-static const struct {
-    const char *word;
-    double error;
-} precisions[] = {
-#define GWF_PRECISION_ROW(code, word, error) {word, error},
-    GWF_PRECISION_LIST(GWF_PRECISION_ROW)
-#undef GWF_PRECISION_ROW
-};
-
-enum { PRECISIONS = sizeof precisions / sizeof *precisions };
-
-const char *gwf_precision_word(gwf_precision precision)
-{
-    return precisions[precision].word;
-}
-
-double gwf_precision_error(gwf_precision precision)
-{
-    return precisions[precision].error;
-}
-
 static gwf_precision precision_of(const char *word)
 {
-    for (int i = 0; i < PRECISIONS; i++)
-        if (strcmp(precisions[i].word, word) == 0) return (gwf_precision)i;
+    for (gwf_precision p = GWF_PRECISION_AUTO; p <= GWF_INT8; p++)
+        if (strcmp(gwf_precision_word(p), word) == 0) return p;
     return GWF_PRECISION_AUTO; /* the option has no other words */
 }
 

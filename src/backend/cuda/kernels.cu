@@ -85,8 +85,7 @@ __global__ void __launch_bounds__(gwf::TILE_THREADS)
 
 template <class T>
 __global__ void __launch_bounds__(gwf::TILE_THREADS)
-    store_kernel(gwf_cuda_map from, float *values, int channels, const gwf_cuda_scale *scales,
-                 int *seen)
+    store_kernel(gwf_cuda_map from, float *values, int channels, const gwf_scale *scales, int *seen)
 {
     __shared__ gwf::tile tile;
     const gwf::tile_place at = place_of_block();
@@ -138,8 +137,8 @@ cudaError_t gwf_cuda_load(gwf_cuda_map to, const float *values, int channels, in
     LAUNCH(to.type, load_kernel, tiles_of(to), gwf::TILE_THREADS, to, values, channels, seen);
 }
 
-cudaError_t gwf_cuda_store(gwf_cuda_map from, float *values, int channels,
-                           const gwf_cuda_scale *scales, int *seen, cudaStream_t stream)
+cudaError_t gwf_cuda_store(gwf_cuda_map from, float *values, int channels, const gwf_scale *scales,
+                           int *seen, cudaStream_t stream)
 {
     LAUNCH(from.type, store_kernel, tiles_of(from), gwf::TILE_THREADS, from, values, channels,
            scales, seen);

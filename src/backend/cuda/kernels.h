@@ -8,6 +8,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include "backend/backend.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -34,19 +36,14 @@ enum {
     GWF_CUDA_SEEN         /* how many */
 };
 
-/* What store makes of a normalised value x: (cubed ? x^3 : x) * d + mu, in double. */
-typedef struct gwf_cuda_scale {
-    double mu, d;
-    int cubed;
-} gwf_cuda_scale;
-
 /* values: (batch, channels, rows, cols) float32; the view's further channels become zero. seen:
  * GWF_CUDA_SEEN ints, or NULL. */
 cudaError_t gwf_cuda_load(gwf_cuda_map to, const float *values, int channels, int *seen,
                           cudaStream_t stream);
-/* The view's first `channels`; scales: one for each of them, or NULL: values as they are. */
-cudaError_t gwf_cuda_store(gwf_cuda_map from, float *values, int channels,
-                           const gwf_cuda_scale *scales, int *seen, cudaStream_t stream);
+/* The view's first `channels`; scales: one for each of them, on the device, or NULL: values as they
+ * are. */
+cudaError_t gwf_cuda_store(gwf_cuda_map from, float *values, int channels, const gwf_scale *scales,
+                           int *seen, cudaStream_t stream);
 
 /* Largest of each 2x2; NaN wins. */
 cudaError_t gwf_cuda_pool(gwf_cuda_map in, gwf_cuda_map out, cudaStream_t stream);
@@ -62,13 +59,14 @@ cudaError_t gwf_cuda_halo(gwf_cuda_map in, gwf_cuda_map out, int halo_y, int hal
 
 /* A convolution that has one channel as result: gate's first is activation(weights * in + bias),
  * its further ones are activation(0). weights: (kernel, kernel, in.channels) of in's type.
- * activation: gwf_activation. scaled.at not NULL: gate is not written; scaled is multiplied by it,
+ * scaled.at not NULL: gate is not written; scaled is multiplied by it,
  * as gwf_cuda_gate() would do, bit for bit. */
 typedef struct gwf_cuda_psi {
     gwf_cuda_map in, gate, scaled;
     const void *weights;
     float bias;
-    int kernel, pad_y, pad_x, activation;
+    int kernel, pad_y, pad_x;
+    gwf_activation activation;
 } gwf_cuda_psi;
 cudaError_t gwf_cuda_psi_run(gwf_cuda_psi psi, cudaStream_t stream);
 

@@ -55,14 +55,14 @@ GWF_BODY bool finite(float x)
     return fabsf(x) <= FLT_MAX; /* false for NaN */
 }
 
-GWF_BODY float activated(int activation, float x)
+GWF_BODY float activated(gwf_activation activation, float x)
 {
     switch (activation) {
-    case 1: /* GWF_RELU */
+    case GWF_RELU:
         return x < 0 ? 0 : x;
-    case 2: /* GWF_LEAKY_RELU */
+    case GWF_LEAKY_RELU:
         return x < 0 ? 0.01f * x : x;
-    case 3: /* GWF_SIGMOID */
+    case GWF_SIGMOID:
         return 1 / (1 + expf(-x));
     default:
         return x;
@@ -245,7 +245,7 @@ GWF_BODY void store_first(const gwf_cuda_map &from, const tile_place &at, tile &
         tile.at[p][GWF_CUDA_BLOCK * v + j] = number(values.at[j]);
 }
 
-GWF_BODY float physical(const gwf_cuda_scale &scale, float x)
+GWF_BODY float physical(const gwf_scale &scale, float x)
 {
     const double value = x;
     return (float)((scale.cubed ? value * value * value : value) * scale.d + scale.mu);
@@ -255,7 +255,7 @@ GWF_BODY float physical(const gwf_cuda_scale &scale, float x)
 struct tile_target {
     float *values;
     int channels;
-    const gwf_cuda_scale *scales;
+    const gwf_scale *scales;
     int *seen;
 };
 
