@@ -167,17 +167,19 @@ contains
     character(len=32) :: backend, precision, remap, remap_back, top, bad_input, bad_output, outside
     character(len=32) :: heating, piggyback, tiles, tune
     character(len=1024) :: weights, weights_back, cache
-    integer :: threads, batch, ranks, report
+    integer :: threads, batch, device, ranks_per_device, ranks, report
     real(real64) :: interval, highest, lowest, boundary_layer, cap, outside_share
     character(len=200) :: text
-    namelist /gwflux/ backend, precision, threads, batch, tune, cache, ranks, tiles, interval, &
-      remap, remap_back, weights, weights_back, top, highest, lowest, boundary_layer, cap, &
-      bad_input, bad_output, outside, outside_share, heating, piggyback, report
+    namelist /gwflux/ backend, precision, threads, batch, tune, cache, device, &
+      ranks_per_device, ranks, tiles, interval, remap, remap_back, weights, weights_back, top, &
+      highest, lowest, boundary_layer, cap, bad_input, bad_output, outside, outside_share, &
+      heating, piggyback, report
 
     backend = ''; precision = ''; remap = ''; remap_back = ''; top = ''; tiles = ''
     bad_input = ''; bad_output = ''; outside = ''; heating = ''; piggyback = ''
     weights = ''; weights_back = ''; tune = ''; cache = ''
-    threads = NO_INTEGER; batch = NO_INTEGER; ranks = NO_INTEGER; report = NO_INTEGER
+    threads = NO_INTEGER; batch = NO_INTEGER; device = NO_INTEGER; ranks_per_device = NO_INTEGER
+    ranks = NO_INTEGER; report = NO_INTEGER
     interval = NO_REAL; highest = NO_REAL; lowest = NO_REAL; boundary_layer = NO_REAL
     cap = NO_REAL; outside_share = NO_REAL
     fault = ''
@@ -200,6 +202,8 @@ contains
     call take('batch', number=batch)
     call take('tune', text=tune)
     call take('cache', text=cache)
+    call take('device', number=device)
+    call take('ranks-per-device', number=ranks_per_device)
     call take('ranks', number=ranks)
     call take('tiles', text=tiles)
     call take('interval', value=interval)

@@ -35,7 +35,7 @@ static int *all_cells(int n)
 /* Values of the wanted sources, spread over memory in pieces of their own strides. */
 typedef struct spread {
     float *values;
-    gwf_place *places;
+    gwf_route_place *places;
     size_t n;
 } spread;
 
@@ -52,7 +52,7 @@ static spread spread_out(const gwf_links *links, const float *map, size_t n_sour
     for (size_t i = 0; i < s.n; i++) s.values[i] = NAN;
     for (int i = 0; i < n; i++) {
         const size_t first = (size_t)(pieces - 1 - i / each) * size + (size_t)(i % each);
-        s.places[i] = (gwf_place){first, stride, 1};
+        s.places[i] = (gwf_route_place){first, stride, 1};
         for (int k = 0; k < rows; k++)
             s.values[first + (size_t)k * stride] = map[(size_t)k * n_source + (size_t)wanted[i]];
     }
@@ -135,7 +135,7 @@ static void strides(void)
     gwf_error err = {0};
     gwf_links *links = NULL;
     const int id[] = {0, 1};
-    const gwf_place places[2] = {{0, 2, 1}, {1, 4, 1}};
+    const gwf_route_place places[2] = {{0, 2, 1}, {1, 4, 1}};
     const float x[6] = {1, 2, 3, 4, 5, 6}, truth[4] = {1, 2, 3, 6};
     float y[4];
     CHECK_OK(gwf_links_copies((gwf_cells){2, id}, &links, &err), err);

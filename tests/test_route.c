@@ -28,7 +28,7 @@ typedef struct exchange {
 
 static void fill(const exchange *e, int round)
 {
-    const gwf_place *out = gwf_route_out(e->route);
+    const gwf_route_place *out = gwf_route_out(e->route);
     float *values = gwf_route_values(e->route);
     for (int i = 0; i < e->have.n; i++)
         for (int k = 0; k < e->rows && out[i].first != GWF_NOWHERE; k++)
@@ -38,7 +38,7 @@ static void fill(const exchange *e, int round)
 static int wrong(const exchange *e, int round)
 {
     int count = 0;
-    const gwf_place *in = gwf_route_in(e->route);
+    const gwf_route_place *in = gwf_route_in(e->route);
     const float *values = gwf_route_values(e->route);
     for (int i = 0; i < e->want.n; i++)
         for (int k = 0; k < e->rows; k++)
@@ -48,7 +48,7 @@ static int wrong(const exchange *e, int round)
 }
 
 /* A run is as long as it can be, and what it says is so. */
-static int wrong_runs(const gwf_place *place, int n)
+static int wrong_runs(const gwf_route_place *place, int n)
 {
     int count = 0;
     for (int i = 0; i < n; i++) {
@@ -134,7 +134,7 @@ static void test_stays(void)
                                .want = mine.id};
     CHECK_OK(gwf_route_create(test_comm(), &who, 5, &route, &err), err);
     if (route) {
-        const gwf_place *out = gwf_route_out(route), *in = gwf_route_in(route);
+        const gwf_route_place *out = gwf_route_out(route), *in = gwf_route_in(route);
         CU_ASSERT_EQUAL(memcmp(out, in, (size_t)mine.n * sizeof *in), 0);
         CU_ASSERT_TRUE(mine.n == 0 || (in[0].run == mine.n && in[0].stride == (size_t)mine.n));
         CU_ASSERT_TRUE(mine.n == 0 || gwf_route_values(route)[in[0].first] == 0);

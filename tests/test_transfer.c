@@ -47,7 +47,7 @@ static void carry(gwf_route *route, const gwf_links *links, const float *whole, 
 {
     gwf_error err = {0};
     float *values = gwf_route_values(route);
-    const gwf_place *out = gwf_route_out(route);
+    const gwf_route_place *out = gwf_route_out(route);
     for (int i = 0; i < mine.n; i++)
         for (int k = 0; k < ROWS && out[i].first != GWF_NOWHERE; k++)
             values[out[i].first + (size_t)k * out[i].stride] = whole[k * total + mine.id[i]];

@@ -8,9 +8,15 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 enum { CANARY_COLS = 16, PIECE_COLS = 4096 };
+/* Not a number as a float and as two halves of one, whichever of them a backend keeps. */
+static const union {
+    uint32_t bits;
+    float value;
+} poison = {0x7fc07fc0};
 static const float canary_value = 12352.0f; /* exact in bf16 and fp16 too */
 
 struct gwf_context {
@@ -102,7 +108,7 @@ static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
     const gwf_view *out = &step->op.out;
     const gwf_view canary = canary_of(g, out);
     g->spoiled = false;
-    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, NAN, err));
+    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, poison.value, err));
     GWF_TRY(fill(g, &canary, canary_value, err));
     GWF_TRY(g->inner->run(g->context, step->inner, err));
     for (int slot = 0; slot < batch(g); slot++) GWF_TRY(check_canary(g, &canary, slot, err));
@@ -117,7 +123,7 @@ static gwf_status spoil(gwf_context *g, gwf_error *err)
     const size_t pixel = g->inner->map_bytes(g->context, piece.channels, 1, 1);
     for (size_t left = g->arena_bytes / pixel; left > 0; left -= (size_t)piece.cols) {
         piece.cols = left < PIECE_COLS ? (int)left : PIECE_COLS;
-        GWF_TRY(fill(g, &piece, NAN, err));
+        GWF_TRY(fill(g, &piece, poison.value, err));
         piece.offset += pixel * (size_t)piece.cols;
     }
     return GWF_OK;
@@ -197,8 +203,8 @@ static gwf_status open_guard(const gwf_backend_config *config, gwf_context **res
 {
     gwf_context *g = calloc(1, sizeof *g);
     if (!g) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
-    g->inner = config->wrapped;
-    const gwf_status status = g->inner->open(config, &g->context, err);
+    const gwf_status status =
+        gwf_backend_start(config->wrapped, config, &g->inner, &g->context, err);
     if (status != GWF_OK) {
         free(g);
         return status;
@@ -220,6 +226,11 @@ static const char *precision(const gwf_context *g)
 static const char *algorithm(const gwf_context *g, const gwf_step *step)
 {
     return g->inner->algorithm(g->context, step->inner);
+}
+
+static double executed(const gwf_context *g, const gwf_step *step)
+{
+    return g->inner->executed ? g->inner->executed(g->context, step->inner) : 1;
 }
 
 static const int batches[] = {1, 0};
@@ -244,4 +255,5 @@ const gwf_backend gwf_backend_guard = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };

@@ -81,6 +81,8 @@ typedef struct gwf_plugin_options {
 struct gwf_options {
     const char *backend, *precision, *tune, *cache; /* cache: NULL or a text of any length */
     int threads, batch;
+    int device, ranks_per_device;
+    int device_rank, device_ranks; /* no rows: of the processes that see the same devices */
     gwf_plugin_options plugin;
     gwf_text_list texts; /* copies of values that are texts; owned */
     gwf_error error;

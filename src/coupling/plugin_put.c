@@ -137,7 +137,7 @@ static void note_level(gwf_plugin *plugin, plugin_field field, const source *fro
 static void put_run(gwf_plugin *plugin, plugin_field field, const source *from,
                     const plugin_line *l, int done, int n)
 {
-    const gwf_place place = gwf_route_out(plugin->transfer.in)[l->first + done];
+    const gwf_route_place place = gwf_route_out(plugin->transfer.in)[l->first + done];
     float *const to = gwf_route_values(plugin->transfer.in) + place.first +
                       (size_t)plugin->row[fields[field].slot] * place.stride;
     const int levels = plugin_levels_at(plugin, fields[field].place);
@@ -155,7 +155,7 @@ static void put_line(gwf_plugin *plugin, plugin_field field, const source *from,
     const plugin_slot slot = fields[field].slot;
     if (plugin->row[slot] == plugin->row[slot + 1]) return;
     for (int done = 0; done < l->n;) {
-        const gwf_place place = gwf_route_out(plugin->transfer.in)[l->first + done];
+        const gwf_route_place place = gwf_route_out(plugin->transfer.in)[l->first + done];
         const int n = place.run < l->n - done ? place.run : l->n - done;
         if (place.first != GWF_NOWHERE) put_run(plugin, field, from, l, done, n);
         done += n;
@@ -206,7 +206,7 @@ static void put_surface_pressure(gwf_plugin *plugin, const plugin_line *l)
     const double *ps = plugin->p_half[0] + (size_t)plugin->levels * (size_t)plugin->columns.n;
     float *values = gwf_route_values(plugin->transfer.in);
     for (int c = l->first; c < l->first + l->n; c++) {
-        const gwf_place place = gwf_route_out(plugin->transfer.in)[c];
+        const gwf_route_place place = gwf_route_out(plugin->transfer.in)[c];
         if (place.first == GWF_NOWHERE) continue;
         values[place.first + (size_t)plugin->row[SLOT_PS] * place.stride] = (float)ps[c];
     }

@@ -83,7 +83,7 @@ static void give_fluxes(gwf_plugin *plugin)
 {
     const plugin_tile *tile = &plugin->tile;
     const gwf_channel_table *out = &plugin->engine->model.out;
-    const gwf_place *places = gwf_route_out(plugin->transfer.back);
+    const gwf_route_place *places = gwf_route_out(plugin->transfer.back);
     float *values = gwf_route_values(plugin->transfer.back);
     GWF_PARALLEL(plugin->options->threads)
     for (int i = 0; i < out->count; i++) {

@@ -114,7 +114,7 @@ const int *gwf_links_wanted(const gwf_links *links, int *n)
 /* --- places --------------------------------------------------------------------------------- */
 
 /* Where a destination is copied from; NULL: it is a sum. */
-static const gwf_place *copied(const gwf_links *l, const gwf_sparse *rows, int i)
+static const gwf_route_place *copied(const gwf_links *l, const gwf_sparse *rows, int i)
 {
     const size_t k = rows->start[i];
     if (rows->start[i + 1] != k + 1 || rows->weight[k] != 1) return NULL;
@@ -124,9 +124,9 @@ static const gwf_place *copied(const gwf_links *l, const gwf_sparse *rows, int i
 
 static void find_runs(const gwf_links *l, const gwf_sparse *rows, int *run)
 {
-    const gwf_place *next = NULL;
+    const gwf_route_place *next = NULL;
     for (int i = l->n - 1; i >= 0; i--) {
-        const gwf_place *place = copied(l, rows, i);
+        const gwf_route_place *place = copied(l, rows, i);
         const bool joined =
             place && next && next->first == place->first + 1 && next->stride == place->stride;
         run[i] = !place ? 0 : joined ? run[i + 1] + 1 : 1;
@@ -134,7 +134,7 @@ static void find_runs(const gwf_links *l, const gwf_sparse *rows, int *run)
     }
 }
 
-gwf_status gwf_links_bind(gwf_links *links, const gwf_place *places, gwf_error *err)
+gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, gwf_error *err)
 {
     const size_t n = (size_t)links->n_wanted;
     free(links->places);
@@ -149,7 +149,7 @@ gwf_status gwf_links_bind(gwf_links *links, const gwf_place *places, gwf_error *
 /* --- applying ------------------------------------------------------------------------------- */
 
 /* Destinations that lie side by side: row after row, from where the first one's source lies. */
-static void copy(gwf_place from, gwf_rows rows, size_t n, float *to, size_t stride)
+static void copy(gwf_route_place from, gwf_rows rows, size_t n, float *to, size_t stride)
 {
     const float *x = rows.values + from.first + (size_t)rows.first * from.stride;
     for (int k = 0; k < rows.count; k++, x += from.stride, to += stride)
@@ -162,7 +162,7 @@ static void sum(const gwf_links *l, int i, gwf_rows rows, float *to, size_t stri
     const gwf_sparse *links = &l->scalar;
     double total[ROWS] = {0};
     for (size_t k = links->start[i]; k < links->start[i + 1]; k++) {
-        const gwf_place at = l->places[links->index[k]];
+        const gwf_route_place at = l->places[links->index[k]];
         const float *x = rows.values + at.first + (size_t)rows.first * at.stride;
         const double weight = links->weight[k];
         for (int r = 0; r < rows.count; r++, x += at.stride) total[r] += weight * (double)*x;
@@ -176,7 +176,7 @@ static void sum_wind(const gwf_links *l, int i, const gwf_rows rows[2], float *c
     const gwf_sparse *links = &l->wind;
     double u_total[ROWS] = {0}, v_total[ROWS] = {0};
     for (size_t k = links->start[i]; k < links->start[i + 1]; k++) {
-        const gwf_place at = l->places[links->index[k]];
+        const gwf_route_place at = l->places[links->index[k]];
         const float *u = rows[0].values + at.first + (size_t)rows[0].first * at.stride;
         const float *v = rows[1].values + at.first + (size_t)rows[1].first * at.stride;
         const double along = links->weight[k], across = l->across[k];

@@ -55,7 +55,7 @@ void gwf_links_free(gwf_links **links);
 const int *gwf_links_wanted(const gwf_links *links, int *n);
 
 /* Where the values of these are, one place each; copied. Before the first apply, once. MEMORY. */
-gwf_status gwf_links_bind(gwf_links *links, const gwf_place *places, gwf_error *err);
+gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, gwf_error *err);
 
 /* Rows first .. first + count - 1 of values that lie as bound. */
 typedef struct gwf_rows {

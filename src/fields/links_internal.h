@@ -11,7 +11,7 @@ struct gwf_links {
     gwf_sparse wind; /* weights times the cosine of the angle by which a vector is turned ... */
     double *across;  /* ... and times its sine: north into east */
     int n_wanted, *wanted;
-    gwf_place *places;          /* (n_wanted) */
+    gwf_route_place *places;    /* (n_wanted) */
     int *scalar_run, *wind_run; /* (n) of a copy: how many that lie side by side; 0: a sum */
 };
 

@@ -43,9 +43,9 @@ static gwf_status bind(gwf_links *links, size_t n_source, gwf_error *err)
 {
     int n;
     const int *wanted = gwf_links_wanted(links, &n);
-    gwf_place *places = calloc((size_t)n + 1, sizeof *places);
+    gwf_route_place *places = calloc((size_t)n + 1, sizeof *places);
     if (!places) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d sources", n);
-    for (int i = 0; i < n; i++) places[i] = (gwf_place){(size_t)wanted[i], n_source, 1};
+    for (int i = 0; i < n; i++) places[i] = (gwf_route_place){(size_t)wanted[i], n_source, 1};
     const gwf_status status = gwf_links_bind(links, places, err);
     free(places);
     return status;

@@ -13,14 +13,14 @@ enum { LINE = 64 }; /* bytes; each message starts on a cache line of its own */
 
 /* Columns side by side, for a rank that is not the first to want them. */
 typedef struct copy {
-    gwf_place from, to; /* from.run of them */
+    gwf_route_place from, to; /* from.run of them */
 } copy;
 
 struct gwf_route {
     const gwf_comm *comm; /* borrowed */
     int rows;
     float *values; /* a message a rank and direction, each (rows, columns); owned, as all below */
-    gwf_place *out, *in; /* (n_have), (n_want) */
+    gwf_route_place *out, *in; /* (n_have), (n_want) */
     copy *copies;
     int n_copies;
 #ifdef GWF_HAVE_MPI
@@ -88,24 +88,25 @@ static gwf_status reserve(gwf_route *r, const layout *l, gwf_error *err)
 
 /* --- places --------------------------------------------------------------------------------- */
 
-static bool follows(gwf_place next, gwf_place place)
+static bool follows(gwf_route_place next, gwf_route_place place)
 {
     if (place.first == GWF_NOWHERE) return next.first == GWF_NOWHERE;
     return next.first == place.first + 1 && next.stride == place.stride;
 }
 
-static void find_runs(gwf_place *places, int n)
+static void find_runs(gwf_route_place *places, int n)
 {
     for (int i = n - 1; i >= 0; i--)
         places[i].run = i + 1 < n && follows(places[i + 1], places[i]) ? places[i + 1].run + 1 : 1;
 }
 
-static void add_copy(gwf_route *r, gwf_place from, gwf_place to)
+static void add_copy(gwf_route *r, gwf_route_place from, gwf_route_place to)
 {
     copy *last = r->n_copies ? &r->copies[r->n_copies - 1] : NULL;
     if (last) {
-        const gwf_place a = {last->from.first + (size_t)last->from.run - 1, last->from.stride, 1};
-        const gwf_place b = {last->to.first + (size_t)last->from.run - 1, last->to.stride, 1};
+        const gwf_route_place a = {last->from.first + (size_t)last->from.run - 1, last->from.stride,
+                                   1};
+        const gwf_route_place b = {last->to.first + (size_t)last->from.run - 1, last->to.stride, 1};
         if (follows(from, a) && follows(to, b)) {
             last->from.run++;
             return;
@@ -123,7 +124,7 @@ static void place_out(gwf_route *r, const layout *l, int rank)
     const int n = count_of(&l->plan.sends, rank);
     for (int k = 0; k < n; k++) {
         while (have->id < ids[k]) have++;
-        const gwf_place place = {l->to[rank] + (size_t)k, (size_t)n, 1};
+        const gwf_route_place place = {l->to[rank] + (size_t)k, (size_t)n, 1};
         if (r->out[have->at].first == GWF_NOWHERE)
             r->out[have->at] = place;
         else
@@ -138,14 +139,14 @@ static void place_in(gwf_route *r, const layout *l, int rank)
     const int n = count_of(&l->plan.receives, rank);
     for (int k = 0; k < n; k++) {
         while (want->id < ids[k]) want++;
-        r->in[want->at] = (gwf_place){l->from[rank] + (size_t)k, (size_t)n, 1};
+        r->in[want->at] = (gwf_route_place){l->from[rank] + (size_t)k, (size_t)n, 1};
     }
 }
 
 static void make_places(gwf_route *r, const layout *l)
 {
     const int ranks = r->comm->size, own = r->comm->rank;
-    for (int i = 0; i < l->ids->n_have; i++) r->out[i] = (gwf_place){GWF_NOWHERE, 0, 1};
+    for (int i = 0; i < l->ids->n_have; i++) r->out[i] = (gwf_route_place){GWF_NOWHERE, 0, 1};
     place_out(r, l, own); /* first: it is not sent */
     for (int p = 0; p < ranks; p++)
         if (p != own) place_out(r, l, p);
@@ -154,12 +155,12 @@ static void make_places(gwf_route *r, const layout *l)
     find_runs(r->in, l->ids->n_want);
 }
 
-const gwf_place *gwf_route_out(const gwf_route *route)
+const gwf_route_place *gwf_route_out(const gwf_route *route)
 {
     return route->out;
 }
 
-const gwf_place *gwf_route_in(const gwf_route *route)
+const gwf_route_place *gwf_route_in(const gwf_route *route)
 {
     return route->in;
 }

@@ -35,10 +35,10 @@ typedef struct gwf_route_ids {
 
 /* Where the values of an id are in gwf_route_values(): that of row k at first + k * stride. The ids
  * behind it in the list lie side by side with it, `run` of them with itself: first + 1, ... */
-typedef struct gwf_place {
+typedef struct gwf_route_place {
     size_t first, stride;
     int run; /* at least 1 */
-} gwf_place;
+} gwf_route_place;
 
 #define GWF_NOWHERE SIZE_MAX /* as first: nobody wants this id (nor the others of its run) */
 
@@ -53,8 +53,8 @@ void gwf_route_free(gwf_route **route);
 /* Zero at first; owned by the route. */
 float *gwf_route_values(const gwf_route *route);
 /* Of have[0], have[1], ..., and of want[0], ...; owned by the route. */
-const gwf_place *gwf_route_out(const gwf_route *route);
-const gwf_place *gwf_route_in(const gwf_route *route);
+const gwf_route_place *gwf_route_out(const gwf_route *route);
+const gwf_route_place *gwf_route_in(const gwf_route *route);
 
 /* Collective; nothing is allocated. Between begin and end places are only read. What was written
  * stays until it is written anew, so that a field that does not change need be written once. As

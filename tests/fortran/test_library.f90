@@ -88,10 +88,10 @@ contains
   ! Every option, so that each is known to take its value; what is absent stays as it was.
   subroutine test_namelist
     type(gwf_options) :: options
-    character(len=100) :: lines(7)
+    character(len=120) :: lines(7)
     integer :: unit
     lines(1) = "&gwflux backend = 'ref', precision = 'fp32', threads = 1, batch = 1, tune = 'off',"
-    lines(2) = " cache = 'off', ranks = 1, tiles = 'auto', interval = 1800, remap = 'bilinear',"
+    lines(2) = " cache = 'off', device = 0, ranks_per_device = 2, ranks = 1, tiles = 'auto', interval = 1800, remap = 'bilinear',"
     lines(3) = " remap_back = 'conservative', weights = 'a', weights_back = 'b', top = 'taper',"
     lines(4) = ' highest = 1., lowest = 9.e4, boundary_layer = 0.9, cap = 0.05,'
     lines(5) = " bad_input = 'hold', bad_output = 'zero', outside = 'host',"
