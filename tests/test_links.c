@@ -71,18 +71,14 @@ static void apply(gwf_links *links, const float *map, size_t n_source, int rows,
 {
     gwf_error err = {0};
     spread s = spread_out(links, map, n_source, rows, piece);
-    CHECK_OK(gwf_links_bind(links, s.places, &err), err);
-    const int half = rows / 2, step = piece ? 37 : n ? n : 1;
+    CHECK_OK(gwf_links_bind(links, s.places, piece ? 3 : 1, &err), err);
+    const int half = rows / 2;
     const gwf_rows uv[2] = {{s.values, 0, half}, {s.values, half, half}};
-    float *const v = to + (size_t)half * (size_t)n;
     const long before = test_allocations();
-    for (int i = 0; i < n; i += step) {
-        const gwf_range range = {i, n - i < step ? n - i : step};
-        if (wind)
-            gwf_links_apply_wind(links, uv, range, (float *const[2]){to + i, v + i}, (size_t)n);
-        else
-            gwf_links_apply(links, (gwf_rows){s.values, 0, rows}, range, to + i, (size_t)n);
-    }
+    if (wind)
+        gwf_links_apply_wind(links, uv, (float *const[2]){to, to + half * n}, (size_t)n);
+    else
+        gwf_links_apply(links, (gwf_rows){s.values, 0, rows}, to, (size_t)n);
     CU_ASSERT_EQUAL(test_allocations(), before);
     free_spread(&s);
 }
@@ -140,10 +136,65 @@ static void strides(void)
     float y[4];
     CHECK_OK(gwf_links_copies((gwf_cells){2, id}, &links, &err), err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(links);
-    CHECK_OK(gwf_links_bind(links, places, &err), err);
-    gwf_links_apply(links, (gwf_rows){x, 0, 2}, (gwf_range){0, 2}, y, 2);
+    CHECK_OK(gwf_links_bind(links, places, 1, &err), err);
+    gwf_links_apply(links, (gwf_rows){x, 0, 2}, y, 2);
     CU_ASSERT_EQUAL(memcmp(y, truth, sizeof truth), 0);
     gwf_links_free(&links);
+}
+
+/* What lies as it is wanted is only looked at. */
+static void views(void)
+{
+    gwf_error err = {0};
+    gwf_links *links = NULL;
+    const int id[] = {4, 5, 6};
+    const gwf_route_place together[] = {{2, 9, 1}, {3, 9, 1}, {4, 9, 1}};
+    const gwf_route_place apart[] = {{2, 9, 1}, {3, 9, 1}, {5, 9, 1}};
+    const float x[40] = {0};
+    size_t stride = 0;
+    CHECK_OK(gwf_links_copies((gwf_cells){3, id}, &links, &err), err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(links);
+    CHECK_OK(gwf_links_bind(links, together, 1, &err), err);
+    CU_ASSERT_PTR_EQUAL(gwf_links_view(links, (gwf_rows){x, 2, 1}, &stride), x + 2 + 2 * 9);
+    CU_ASSERT_EQUAL(stride, 9);
+    CHECK_OK(gwf_links_bind(links, apart, 1, &err), err);
+    CU_ASSERT_PTR_NULL(gwf_links_view(links, (gwf_rows){x, 2, 1}, &stride));
+    gwf_links_free(&links);
+}
+
+/* Copies are the same bits alone and among sums. */
+static void copies_among_sums(void)
+{
+    gwf_error err = {0};
+    gwf_links *links[2] = {NULL, NULL};
+    gwf_grid from = case_regular(19, -90, 10, 36, 0, 10), to = case_regular(19, -90, 10, 72, 0, 5);
+    int *all = all_cells(19 * 72), some[18 * 36];
+    float *x = random_map(19 * 36, 2), *whole = make(2 * 19 * 72, sizeof *whole), few[2 * 18 * 36];
+    for (int i = 0; i < 18 * 36; i++) some[i] = (i / 36 + 1) * 72 + i % 36 * 2; /* no south pole */
+    for (int i = 0; i < 19 * 36; i++) x[i] = -0.0f;
+    x[19 * 36 + 100] = NAN;
+    for (int wind = 0; wind < 2; wind++) {
+        const gwf_cells one = {19 * 72, all}, other = {(18 - wind) * 36, some}; /* nor north */
+        for (int k = 0; k < 2; k++)
+            CHECK_OK(
+                gwf_links_grids(GWF_REMAP_BILINEAR, &from, &to, k ? other : one, &links[k], &err),
+                err);
+        apply(links[0], x, 19 * 36, 2, one.n, wind, 7, whole);
+        apply(links[1], x, 19 * 36, 2, other.n, wind, 7, few);
+        for (int i = 0; i < other.n; i++)
+            for (int c = 0; c < 2; c++) {
+                const float *given = &x[c * 19 * 36 + some[i] / 72 * 36 + some[i] % 72 / 2];
+                CU_ASSERT_EQUAL(memcmp(&few[c * other.n + i], given, sizeof *given), 0);
+                CU_ASSERT_EQUAL(memcmp(&whole[c * one.n + some[i]], given, sizeof *given), 0);
+            }
+        gwf_links_free(&links[0]);
+        gwf_links_free(&links[1]);
+    }
+    case_free(&from);
+    case_free(&to);
+    free(all);
+    free(x);
+    free(whole);
 }
 
 /* --- any destinations, anywhere ------------------------------------------------------------- */
@@ -387,6 +438,8 @@ int main(void)
     static const test_case tests[] = {
         {"copies", copies},
         {"strides", strides},
+        {"views", views},
+        {"copies among sums", copies_among_sums},
         {"any destinations, sources anywhere", any_destinations},
         {"to the same grid", same_grid},
         {"wind over the poles", wind_over_the_poles},

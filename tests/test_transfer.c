@@ -36,13 +36,14 @@ static bool plan(const gwf_comm *comm, const host *h, const gwf_column_list *lis
                                  .weights = h->weights,
                                  .weights_back = h->weights_back,
                                  .rows_in = ROWS,
-                                 .rows_back = ROWS};
+                                 .rows_back = ROWS,
+                                 .threads = 1 + test_rank() % 2};
     CHECK_OK(gwf_transfer_create(comm, &p, t, &err), err);
     return t->in;
 }
 
 /* Fields of the whole grid (ROWS, total), of which this rank has `mine`, to n destinations. */
-static void carry(gwf_route *route, const gwf_links *links, const float *whole, int total, ids mine,
+static void carry(gwf_route *route, gwf_links *links, const float *whole, int total, ids mine,
                   int n, float *to)
 {
     gwf_error err = {0};
@@ -54,13 +55,10 @@ static void carry(gwf_route *route, const gwf_links *links, const float *whole, 
     const long before = test_allocations();
     CHECK_OK(gwf_route_begin(route, &err), err);
     CHECK_OK(gwf_route_end(route, &err), err);
-    for (int first = 0; first < n; first += 500) {
-        const gwf_range range = {first, n - first < 500 ? n - first : 500};
-        const gwf_rows u = {values, SCALARS, WINDS}, v = {values, SCALARS + WINDS, WINDS};
-        float *const uv[2] = {to + SCALARS * n + first, to + (SCALARS + WINDS) * n + first};
-        gwf_links_apply(links, (gwf_rows){values, 0, SCALARS}, range, to + first, (size_t)n);
-        gwf_links_apply_wind(links, (gwf_rows[2]){u, v}, range, uv, (size_t)n);
-    }
+    const gwf_rows u = {values, SCALARS, WINDS}, v = {values, SCALARS + WINDS, WINDS};
+    float *const uv[2] = {to + SCALARS * n, to + (SCALARS + WINDS) * n};
+    gwf_links_apply(links, (gwf_rows){values, 0, SCALARS}, to, (size_t)n);
+    gwf_links_apply_wind(links, (gwf_rows[2]){u, v}, uv, (size_t)n);
     CU_ASSERT_EQUAL(test_allocations(), before);
 }
 

@@ -42,6 +42,7 @@ typedef struct gwf_transfer_plan {
     const char *remap, *remap_back;     /* auto, conservative, bilinear */
     const char *weights, *weights_back; /* paths; "": none */
     int rows_in, rows_back;             /* float32 values of a column in, of a cell back */
+    int threads;                        /* for the links; 0: as many as OpenMP gives */
 } gwf_transfer_plan;
 
 /* Out places of `in` and destinations of `to_columns` are in the order of the column list; out

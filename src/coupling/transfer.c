@@ -229,12 +229,13 @@ static void describe_cell(const void *user, int id, char *text, size_t size)
 }
 
 /* The values that links want, from those who have them. */
-static gwf_status connect(const gwf_comm *comm, gwf_route_ids *ids, int rows, gwf_links *links,
+static gwf_status connect(const making *m, gwf_route_ids *ids, int rows, gwf_links *links,
                           gwf_route **route, gwf_error *err)
 {
+    const int threads = m->plan->threads;
     ids->want = gwf_links_wanted(links, &ids->n_want);
-    GWF_TRY(gwf_route_create(comm, ids, rows, route, err));
-    return gwf_agree(comm, gwf_links_bind(links, gwf_route_in(*route), err), err);
+    GWF_TRY(gwf_route_create(m->comm, ids, rows, route, err));
+    return gwf_agree(m->comm, gwf_links_bind(links, gwf_route_in(*route), threads, err), err);
 }
 
 static gwf_status connect_in(making *m, gwf_error *err)
@@ -246,7 +247,7 @@ static gwf_status connect_in(making *m, gwf_error *err)
                          .describe = describe_column,
                          .user = m};
     GWF_TRY(gwf_agree(m->comm, link_cells(m, err), err));
-    return connect(m->comm, &ids, m->plan->rows_in, m->t->to_cells, &m->t->in, err);
+    return connect(m, &ids, m->plan->rows_in, m->t->to_cells, &m->t->in, err);
 }
 
 static gwf_status connect_back(making *m, gwf_error *err)
@@ -257,7 +258,7 @@ static gwf_status connect_back(making *m, gwf_error *err)
                          .have = m->cells,
                          .describe = describe_cell};
     GWF_TRY(gwf_agree(m->comm, link_columns(m, err), err));
-    return connect(m->comm, &ids, m->plan->rows_back, m->t->to_columns, &m->t->back, err);
+    return connect(m, &ids, m->plan->rows_back, m->t->to_columns, &m->t->back, err);
 }
 
 /* --- making --------------------------------------------------------------------------------- */

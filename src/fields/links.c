@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "fields/links_internal.h"
-
-enum { ROWS = 16 }; /* of a sum, at once */
+#include "fields/threads.h"
 
 /* --- making --------------------------------------------------------------------------------- */
+
+static int chunks_of(const gwf_links *l)
+{
+    return (l->n + GWF_LINKS_CHUNK - 1) / GWF_LINKS_CHUNK;
+}
 
 gwf_status gwf_links_create(int n, size_t room, gwf_links **links, gwf_error *err)
 {
@@ -18,9 +22,9 @@ gwf_status gwf_links_create(int n, size_t room, gwf_links **links, gwf_error *er
     gwf_status status = gwf_sparse_create(n, room, &l->scalar, err);
     if (status == GWF_OK) status = gwf_sparse_create(n, room, &l->wind, err);
     l->across = calloc(room + 1, sizeof *l->across);
-    l->scalar_run = calloc((size_t)n + 1, sizeof *l->scalar_run);
-    l->wind_run = calloc((size_t)n + 1, sizeof *l->wind_run);
-    if (status == GWF_OK && (!l->across || !l->scalar_run || !l->wind_run))
+    l->turned = calloc((size_t)n + 1, sizeof *l->turned);
+    l->start = calloc((size_t)chunks_of(l) + 1, sizeof *l->start);
+    if (status == GWF_OK && (!l->across || !l->turned || !l->start))
         status = gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu remapping weights", room);
     if (status != GWF_OK) gwf_links_free(links);
     return status;
@@ -33,10 +37,13 @@ void gwf_links_free(gwf_links **links)
     gwf_sparse_free(&l->scalar);
     gwf_sparse_free(&l->wind);
     free(l->across);
+    free(l->turned);
     free(l->wanted);
+    free(l->start);
+    free(l->source);
     free(l->places);
-    free(l->scalar_run);
-    free(l->wind_run);
+    free(l->gathered);
+    free(l->from);
     free(l);
     *links = NULL;
 }
@@ -56,38 +63,107 @@ void gwf_links_add_wind(gwf_links *links, int i, int source, double along, doubl
 {
     gwf_sparse_add(&links->wind, i, source, along);
     links->across[links->wind.start[i + 1] - 1] = across;
+    if (across != 0) links->turned[i] = true;
 }
 
-static void mark(const gwf_sparse *rows, int *marks)
+/* --- the sources of each chunk -------------------------------------------------------------- */
+
+/* The links of a chunk's destinations. */
+typedef struct span {
+    size_t first, end;
+} span;
+
+static span links_of(const gwf_links *l, const gwf_sparse *rows, int chunk)
 {
-    for (size_t k = 0; k < rows->start[rows->n]; k++) marks[rows->index[k]] = 1;
+    const int first = chunk * GWF_LINKS_CHUNK, left = l->n - first;
+    const int end = first + (left < GWF_LINKS_CHUNK ? left : GWF_LINKS_CHUNK);
+    return (span){rows->start[first], rows->start[end]};
 }
 
-static void replace(gwf_sparse *rows, const int *number)
+static int rising(const void *a, const void *b)
 {
-    for (size_t k = 0; k < rows->start[rows->n]; k++) rows->index[k] = number[rows->index[k]];
+    const int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* Ids that are not in the list yet (number: 0) behind its n; how many it has then. */
+static size_t collect(const gwf_sparse *rows, span links, int *number, int *list, size_t n)
+{
+    for (size_t k = links.first; k < links.end; k++) {
+        if (number[rows->index[k]]) continue;
+        number[rows->index[k]] = 1;
+        list[n++] = rows->index[k];
+    }
+    return n;
+}
+
+static void replace(gwf_sparse *rows, span links, const int *number)
+{
+    for (size_t k = links.first; k < links.end; k++) rows->index[k] = number[rows->index[k]];
+}
+
+/* number: (sources) 0, before and after. */
+static void list_sources(gwf_links *l, int chunk, int *number)
+{
+    int *list = l->source + l->start[chunk];
+    const span scalar = links_of(l, &l->scalar, chunk), wind = links_of(l, &l->wind, chunk);
+    const size_t some = collect(&l->scalar, scalar, number, list, 0);
+    const size_t n = collect(&l->wind, wind, number, list, some);
+    qsort(list, n, sizeof *list, rising);
+    for (size_t j = 0; j < n; j++) number[list[j]] = (int)j;
+    replace(&l->scalar, scalar, number);
+    replace(&l->wind, wind, number);
+    for (size_t j = 0; j < n; j++) number[list[j]] = 0;
+    l->start[chunk + 1] = l->start[chunk] + n;
+}
+
+/* The ids in the chunks' lists become places in `wanted`. */
+static gwf_status list_wanted(gwf_links *l, int n_source, int *number, gwf_error *err)
+{
+    const size_t n = l->start[chunks_of(l)];
+    int count = 0;
+    for (size_t k = 0; k < n; k++) number[l->source[k]] = 1;
+    for (int id = 0; id < n_source; id++) count += number[id];
+    l->wanted = calloc((size_t)count + 1, sizeof *l->wanted);
+    if (!l->wanted) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d sources", count);
+    for (int id = 0; id < n_source; id++) {
+        if (!number[id]) continue;
+        number[id] = l->n_wanted;
+        l->wanted[l->n_wanted++] = id;
+    }
+    for (size_t k = 0; k < n; k++) l->source[k] = number[l->source[k]];
+    return GWF_OK;
+}
+
+static bool is_copy(const gwf_sparse *rows, int i)
+{
+    const size_t k = rows->start[i];
+    return rows->start[i + 1] == k + 1 && rows->weight[k] == 1;
+}
+
+/* Of the same source for scalars and winds. */
+static bool all_copies(const gwf_links *l)
+{
+    for (int i = 0; i < l->n; i++)
+        if (!is_copy(&l->scalar, i) || !is_copy(&l->wind, i) || l->turned[i] ||
+            l->scalar.index[i] != l->wind.index[i])
+            return false;
+    return true;
 }
 
 gwf_status gwf_links_finish(gwf_links *links, int n_source, gwf_error *err)
 {
-    int *number = calloc((size_t)n_source + 1, sizeof *number), count = 0;
-    if (!number) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d sources", n_source);
-    mark(&links->scalar, number);
-    mark(&links->wind, number);
-    for (int id = 0; id < n_source; id++) count += number[id];
-    links->wanted = calloc((size_t)count + 1, sizeof *links->wanted);
-    for (int id = 0; links->wanted && id < n_source; id++) {
-        if (!number[id]) continue;
-        number[id] = links->n_wanted;
-        links->wanted[links->n_wanted++] = id;
-    }
-    if (links->wanted) {
-        replace(&links->scalar, number);
-        replace(&links->wind, number);
-    }
+    const size_t most = links->scalar.start[links->n] + links->wind.start[links->n];
+    int *number = calloc((size_t)n_source + 1, sizeof *number);
+    links->source = calloc(most + 1, sizeof *links->source);
+    gwf_status status = GWF_OK;
+    if (!number || !links->source)
+        status = gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu remapping weights", most);
+    for (int c = 0; status == GWF_OK && c < chunks_of(links); c++) list_sources(links, c, number);
+    if (status == GWF_OK) status = list_wanted(links, n_source, number, err);
+    links->copies = all_copies(links);
     free(number);
-    if (links->wanted) return GWF_OK;
-    return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d sources", count);
+    return status;
 }
 
 gwf_status gwf_links_copies(gwf_cells cells, gwf_links **links, gwf_error *err)
@@ -113,122 +189,61 @@ const int *gwf_links_wanted(const gwf_links *links, int *n)
 
 /* --- places --------------------------------------------------------------------------------- */
 
-/* Where a destination is copied from; NULL: it is a sum. */
-static const gwf_route_place *copied(const gwf_links *l, const gwf_sparse *rows, int i)
+static void find_runs(gwf_route_place *places, size_t n)
 {
-    const size_t k = rows->start[i];
-    if (rows->start[i + 1] != k + 1 || rows->weight[k] != 1) return NULL;
-    if (rows == &l->wind && l->across[k] != 0) return NULL;
-    return &l->places[rows->index[k]];
-}
-
-static void find_runs(const gwf_links *l, const gwf_sparse *rows, int *run)
-{
-    const gwf_route_place *next = NULL;
-    for (int i = l->n - 1; i >= 0; i--) {
-        const gwf_route_place *place = copied(l, rows, i);
+    for (size_t i = n; i-- > 0;) {
+        const gwf_route_place *next = &places[i + 1];
         const bool joined =
-            place && next && next->first == place->first + 1 && next->stride == place->stride;
-        run[i] = !place ? 0 : joined ? run[i + 1] + 1 : 1;
-        next = place;
+            i + 1 < n && next->first == places[i].first + 1 && next->stride == places[i].stride;
+        places[i].run = joined ? next->run + 1 : 1;
     }
 }
 
-gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, gwf_error *err)
+/* Room for what threads gather. */
+static gwf_status make_room(gwf_links *l, gwf_error *err)
 {
-    const size_t n = (size_t)links->n_wanted;
-    free(links->places);
-    links->places = calloc(n + 1, sizeof *links->places);
-    if (!links->places) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu sources", n);
-    memcpy(links->places, places, n * sizeof *places);
-    find_runs(links, &links->scalar, links->scalar_run);
-    find_runs(links, &links->wind, links->wind_run);
+    size_t most = 0;
+    for (int c = 0; c < chunks_of(l); c++) {
+        const size_t n = l->start[c + 1] - l->start[c];
+        if (n > most) most = n;
+    }
+    l->gathered_each = most * GWF_LINKS_LANES;
+    free(l->gathered);
+    l->gathered = calloc(2 * (size_t)l->threads * l->gathered_each + 1, sizeof *l->gathered);
+    if (l->gathered) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d threads", l->threads);
+}
+
+/* The place of each destination's only source. */
+static gwf_status list_copies(gwf_links *l, gwf_error *err)
+{
+    free(l->from);
+    l->from = calloc((size_t)l->n + 1, sizeof *l->from);
+    if (!l->from) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d copies", l->n);
+    for (int i = 0; i < l->n; i++)
+        l->from[i] = l->places[l->start[i / GWF_LINKS_CHUNK] + (size_t)l->scalar.index[i]];
+    find_runs(l->from, (size_t)l->n);
     return GWF_OK;
 }
 
-/* --- applying ------------------------------------------------------------------------------- */
-
-/* Destinations that lie side by side: row after row, from where the first one's source lies. */
-static void copy(gwf_route_place from, gwf_rows rows, size_t n, float *to, size_t stride)
+gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, int threads,
+                          gwf_error *err)
 {
-    const float *x = rows.values + from.first + (size_t)rows.first * from.stride;
-    for (int k = 0; k < rows.count; k++, x += from.stride, to += stride)
-        memcpy(to, x, n * sizeof *to);
+    const size_t n = links->start[chunks_of(links)];
+    links->threads = gwf_threads(threads);
+    free(links->places);
+    links->places = calloc(n + 1, sizeof *links->places);
+    if (!links->places) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu sources", n);
+    for (size_t k = 0; k < n; k++) links->places[k] = places[links->source[k]];
+    for (int c = 0; c < chunks_of(links); c++)
+        find_runs(links->places + links->start[c], links->start[c + 1] - links->start[c]);
+    return links->copies ? list_copies(links, err) : make_room(links, err);
 }
 
-/* One destination, at most ROWS rows. */
-static void sum(const gwf_links *l, int i, gwf_rows rows, float *to, size_t stride)
+const float *gwf_links_view(const gwf_links *links, gwf_rows rows, size_t *stride)
 {
-    const gwf_sparse *links = &l->scalar;
-    double total[ROWS] = {0};
-    for (size_t k = links->start[i]; k < links->start[i + 1]; k++) {
-        const gwf_route_place at = l->places[links->index[k]];
-        const float *x = rows.values + at.first + (size_t)rows.first * at.stride;
-        const double weight = links->weight[k];
-        for (int r = 0; r < rows.count; r++, x += at.stride) total[r] += weight * (double)*x;
-    }
-    for (int r = 0; r < rows.count; r++) to[(size_t)r * stride] = (float)total[r];
-}
-
-static void sum_wind(const gwf_links *l, int i, const gwf_rows rows[2], float *const to[2],
-                     size_t stride)
-{
-    const gwf_sparse *links = &l->wind;
-    double u_total[ROWS] = {0}, v_total[ROWS] = {0};
-    for (size_t k = links->start[i]; k < links->start[i + 1]; k++) {
-        const gwf_route_place at = l->places[links->index[k]];
-        const float *u = rows[0].values + at.first + (size_t)rows[0].first * at.stride;
-        const float *v = rows[1].values + at.first + (size_t)rows[1].first * at.stride;
-        const double along = links->weight[k], across = l->across[k];
-        for (int r = 0; r < rows[0].count; r++, u += at.stride, v += at.stride) {
-            u_total[r] += along * (double)*u + across * (double)*v;
-            v_total[r] += along * (double)*v - across * (double)*u;
-        }
-    }
-    for (int r = 0; r < rows[0].count; r++) {
-        to[0][(size_t)r * stride] = (float)u_total[r];
-        to[1][(size_t)r * stride] = (float)v_total[r];
-    }
-}
-
-static int fewer(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static gwf_rows piece(gwf_rows rows, int first)
-{
-    return (gwf_rows){rows.values, rows.first + first, fewer(ROWS, rows.count - first)};
-}
-
-void gwf_links_apply(const gwf_links *links, gwf_rows rows, gwf_range range, float *to,
-                     size_t stride)
-{
-    for (int i = 0; i < range.count;) {
-        const int d = range.first + i, run = fewer(links->scalar_run[d], range.count - i);
-        if (run > 0) {
-            copy(*copied(links, &links->scalar, d), rows, (size_t)run, to + i, stride);
-            i += run;
-            continue;
-        }
-        for (int k = 0; k < rows.count; k += ROWS)
-            sum(links, d, piece(rows, k), to + (size_t)k * stride + i, stride);
-        i++;
-    }
-}
-
-void gwf_links_apply_wind(const gwf_links *links, const gwf_rows rows[2], gwf_range range,
-                          float *const to[2], size_t stride)
-{
-    for (int i = 0; i < range.count;) {
-        const int d = range.first + i, run = fewer(links->wind_run[d], range.count - i);
-        for (int c = 0; c < 2 && run > 0; c++)
-            copy(*copied(links, &links->wind, d), rows[c], (size_t)run, to[c] + i, stride);
-        for (int k = 0; k < rows[0].count && run == 0; k += ROWS) {
-            const gwf_rows part[2] = {piece(rows[0], k), piece(rows[1], k)};
-            const size_t at = (size_t)k * stride + (size_t)i;
-            sum_wind(links, d, part, (float *const[2]){to[0] + at, to[1] + at}, stride);
-        }
-        i += run > 0 ? run : 1;
-    }
+    const gwf_route_place *from = links->from;
+    if (!links->copies || links->n == 0 || from->run != links->n) return NULL;
+    *stride = from->stride;
+    return rows.values + from->first + (size_t)rows.first * from->stride;
 }

@@ -54,8 +54,10 @@ void gwf_links_free(gwf_links **links);
 /* Ids of the sources that are needed, rising; *n of them. Owned by the links. */
 const int *gwf_links_wanted(const gwf_links *links, int *n);
 
-/* Where the values of these are, one place each; copied. Before the first apply, once. MEMORY. */
-gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, gwf_error *err);
+/* Where the values of these are, one place each; copied. Before the first apply. threads: that
+ * apply may use, 0: as many as OpenMP gives. MEMORY. */
+gwf_status gwf_links_bind(gwf_links *links, const gwf_route_place *places, int threads,
+                          gwf_error *err);
 
 /* Rows first .. first + count - 1 of values that lie as bound. */
 typedef struct gwf_rows {
@@ -63,18 +65,16 @@ typedef struct gwf_rows {
     int first, count;
 } gwf_rows;
 
-/* Destinations first .. first + count - 1 of those that the links were made for. */
-typedef struct gwf_range {
-    int first, count;
-} gwf_range;
-
-/* Row rows.first + k of destination range.first + i goes to to[k * stride + i]. Local, on the
- * calling thread, nothing is allocated; any number of threads may work on ranges of their own. */
-void gwf_links_apply(const gwf_links *links, gwf_rows rows, gwf_range range, float *to,
-                     size_t stride);
+/* Row rows.first + k of destination i goes to to[k * stride + i]. Local, nothing is allocated; one
+ * call at a time. */
+void gwf_links_apply(gwf_links *links, gwf_rows rows, float *to, size_t stride);
 
 /* Eastward and northward components: rows[0] and to[0] of the one, rows[1] (as many) and to[1]. */
-void gwf_links_apply_wind(const gwf_links *links, const gwf_rows rows[2], gwf_range range,
-                          float *const to[2], size_t stride);
+void gwf_links_apply_wind(gwf_links *links, const gwf_rows rows[2], float *const to[2],
+                          size_t stride);
+
+/* Where all destinations are copies whose sources lie side by side, values need not be moved: that
+ * of row rows.first + k of destination i is at [k * *stride + i] already. Else NULL. */
+const float *gwf_links_view(const gwf_links *links, gwf_rows rows, size_t *stride);
 
 #endif

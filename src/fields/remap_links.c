@@ -39,14 +39,14 @@ gwf_status gwf_remap_check_source(const gwf_weights *weights, const double *lat,
 /* --- making and applying -------------------------------------------------------------------- */
 
 /* Sources lie side by side, levels one after the other. */
-static gwf_status bind(gwf_links *links, size_t n_source, gwf_error *err)
+static gwf_status bind(gwf_links *links, size_t n_source, int threads, gwf_error *err)
 {
     int n;
     const int *wanted = gwf_links_wanted(links, &n);
     gwf_route_place *places = calloc((size_t)n + 1, sizeof *places);
     if (!places) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d sources", n);
     for (int i = 0; i < n; i++) places[i] = (gwf_route_place){(size_t)wanted[i], n_source, 1};
-    const gwf_status status = gwf_links_bind(links, places, err);
+    const gwf_status status = gwf_links_bind(links, places, threads, err);
     free(places);
     return status;
 }
@@ -73,7 +73,7 @@ static gwf_status fill(const gwf_weights *w, const gwf_grid *source, const gwf_g
     r->n_source = w->n_source;
     r->n_destination = w->n_destination;
     GWF_TRY(link_all(w, &r->links, err));
-    return bind(r->links, w->n_source, err);
+    return bind(r->links, w->n_source, r->threads, err);
 }
 
 gwf_status gwf_remap_create_weights(const gwf_weights *weights, const gwf_grid *source,
@@ -88,33 +88,14 @@ gwf_status gwf_remap_create_weights(const gwf_weights *weights, const gwf_grid *
     return status;
 }
 
-/* Pieces of the destination, for the threads to share. */
-enum { PIECE = 256 };
-
-static gwf_range piece(const gwf_remap *r, int i)
-{
-    const int first = i * PIECE, left = (int)r->n_destination - first;
-    return (gwf_range){first, left < PIECE ? left : PIECE};
-}
-
 void gwf_remap_links_apply(const gwf_remap *r, const float *source, float *destination, int levels)
 {
-    const int pieces = ((int)r->n_destination + PIECE - 1) / PIECE;
-    GWF_PARALLEL(r->threads)
-    for (int i = 0; i < pieces; i++)
-        gwf_links_apply(r->links, (gwf_rows){source, 0, levels}, piece(r, i),
-                        destination + i * PIECE, r->n_destination);
+    gwf_links_apply(r->links, (gwf_rows){source, 0, levels}, destination, r->n_destination);
 }
 
 void gwf_remap_links_apply_wind(const gwf_remap *r, const float *const source[2],
                                 float *const destination[2], int levels)
 {
-    const int pieces = ((int)r->n_destination + PIECE - 1) / PIECE;
     const gwf_rows rows[2] = {{source[0], 0, levels}, {source[1], 0, levels}};
-    GWF_PARALLEL(r->threads)
-    for (int i = 0; i < pieces; i++)
-        gwf_links_apply_wind(
-            r->links, rows, piece(r, i),
-            (float *const[2]){destination[0] + i * PIECE, destination[1] + i * PIECE},
-            r->n_destination);
+    gwf_links_apply_wind(r->links, rows, destination, r->n_destination);
 }
