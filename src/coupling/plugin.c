@@ -296,6 +296,7 @@ static gwf_status plan_transfer(gwf_plugin *plugin)
         .weights_back = given(plugin_options_of(plugin)->weights_back),
         .rows_in = plugin->row[SLOTS],
         .rows_back = model->out.count,
+        .threads = plugin->options->threads,
     };
     return gwf_transfer_create(plugin->comm, &plan, &plugin->transfer, &plugin->error);
 }

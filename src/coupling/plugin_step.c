@@ -8,8 +8,6 @@
 
 /* --- to the network's grid ------------------------------------------------------------------ */
 
-enum { BLOCK = 256 }; /* cells or columns that are linked at a time: they stay in the cache */
-
 /* A slot's rows of the way in, on this rank's tile. */
 static gwf_rows rows_of(const gwf_plugin *plugin, plugin_slot slot)
 {
@@ -18,30 +16,19 @@ static gwf_rows rows_of(const gwf_plugin *plugin, plugin_slot slot)
                       .count = plugin->row[slot + 1] - plugin->row[slot]};
 }
 
-static void link_cells(gwf_plugin *plugin, gwf_range range)
-{
-    plugin_tile *tile = &plugin->tile;
-    const gwf_links *links = plugin->transfer.to_cells;
-    const size_t stride = (size_t)tile->cells, at = (size_t)range.first;
-    const gwf_rows wind[2] = {rows_of(plugin, SLOT_U), rows_of(plugin, SLOT_V)};
-    const bool pair = wind[0].count && wind[1].count;
-    float *const to[2] = {tile->slot[SLOT_U] + at, tile->slot[SLOT_V] + at};
-    if (pair) gwf_links_apply_wind(links, wind, range, to, stride);
-    for (int s = 0; s < SLOTS; s++) {
-        const gwf_rows rows = rows_of(plugin, (plugin_slot)s);
-        if (rows.count == 0 || (pair && s <= SLOT_V)) continue;
-        gwf_links_apply(links, rows, range, tile->slot[s] + at, stride);
-    }
-}
-
 /* What arrived, on the cells of this rank's tile; afterwards the next fields may be put. */
 static void take_state(gwf_plugin *plugin)
 {
-    const int cells = plugin->tile.cells, blocks = (cells + BLOCK - 1) / BLOCK;
-    GWF_PARALLEL(plugin->options->threads)
-    for (int b = 0; b < blocks; b++) {
-        const int first = b * BLOCK, left = cells - first;
-        link_cells(plugin, (gwf_range){first, left < BLOCK ? left : BLOCK});
+    plugin_tile *tile = &plugin->tile;
+    gwf_links *links = plugin->transfer.to_cells;
+    const size_t stride = (size_t)tile->cells;
+    const gwf_rows wind[2] = {rows_of(plugin, SLOT_U), rows_of(plugin, SLOT_V)};
+    const bool pair = wind[0].count && wind[1].count;
+    if (pair) gwf_links_apply_wind(links, wind, &tile->slot[SLOT_U], stride);
+    for (int s = 0; s < SLOTS; s++) {
+        const gwf_rows rows = rows_of(plugin, (plugin_slot)s);
+        if (rows.count == 0 || (pair && s <= SLOT_V)) continue;
+        gwf_links_apply(links, rows, tile->slot[s], stride);
     }
 }
 
@@ -241,17 +228,11 @@ gwf_status gwf_start(gwf_plugin *plugin, double time, double step)
 /* uw and vw on the network's levels above the columns of this rank. */
 static void take_fluxes(gwf_plugin *plugin)
 {
-    const int n = plugin->columns.n, levels = plugin->engine->model.n_levels;
-    const int blocks = (n + BLOCK - 1) / BLOCK;
-    float *values = gwf_route_values(plugin->transfer.back);
+    const int levels = plugin->engine->model.n_levels;
+    const float *values = gwf_route_values(plugin->transfer.back);
     const gwf_rows rows[2] = {{values, 0, levels}, {values, levels, levels}};
-    GWF_PARALLEL(plugin->options->threads)
-    for (int b = 0; b < blocks; b++) {
-        const int first = b * BLOCK, left = n - first;
-        const gwf_range range = {first, left < BLOCK ? left : BLOCK};
-        float *const to[2] = {plugin->flux[0] + first, plugin->flux[1] + first};
-        gwf_links_apply_wind(plugin->transfer.to_columns, rows, range, to, (size_t)n);
-    }
+    gwf_links_apply_wind(plugin->transfer.to_columns, rows, plugin->flux,
+                         (size_t)plugin->columns.n);
 }
 
 static gwf_status send_fluxes(gwf_plugin *plugin)
