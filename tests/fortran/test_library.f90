@@ -174,6 +174,7 @@ contains
 
   subroutine test_engine_refusals
     type(gwf_engine) :: engine
+    type(gwf_options) :: options
     type(gwf_shape) :: n
     real(real32) :: few(2, 3, 4), flux(2, 3, 4), two(2, 3, 4, 2), one(2, 3, 4, 1)
     integer :: status
@@ -186,7 +187,8 @@ contains
     call says('why', engine%message(), 'none.nc')
     n = engine%shape()
     call holds('no shape', n%inputs == 0 .and. n%lon == 0)
-    call engine%create('model.nc', status=status)
+    call options%set('backend', 'ref')
+    call engine%create('model.nc', options, status)
     call holds('created after all', status == GWF_OK)
     call engine%predict(few, flux, status)
     call holds('other shapes', status == GWF_ERR_ARGUMENT)
