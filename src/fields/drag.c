@@ -20,6 +20,7 @@ typedef struct scratch {
                           * limits or not; coordinate p */
     double *p;           /* (levels + 1) rows: pressure of the interfaces */
     double *flux[WINDS]; /* (levels + 1) rows: through the interfaces, Pa */
+    bool weighted;       /* else the weights are 1 */
     double weight[GWF_BLOCK], highest[GWF_BLOCK], lowest[GWF_BLOCK];
     double largest[GWF_BLOCK]; /* squared tendency */
     gwf_drag_counters counters;
@@ -169,13 +170,14 @@ static void find_limits(const gwf_drag *d, scratch *s, int n)
     }
 }
 
-/* The pressures that the fluxes are taken at. */
+/* The pressures that the fluxes are taken at: within the limits, and where the network has levels.
+ */
 static void bracket_block(const gwf_drag *d, scratch *s, const block *b)
 {
     gwf_bracket *bracket = &s->bracket;
     const int last = d->n_network - 1;
     const double *first = gwf_row(bracket->from, 0), *low = gwf_row(bracket->from, last);
-    double bottom[GWF_BLOCK], limited[GWF_BLOCK];
+    double bottom[GWF_BLOCK], least[GWF_BLOCK], most[GWF_BLOCK];
     for (int k = 0; k <= d->levels; k++)
         memcpy(gwf_row(s->p, k), b->columns->p_half + (size_t)k * (size_t)b->columns->n + b->first,
                (size_t)b->n * sizeof *s->p);
@@ -184,10 +186,10 @@ static void bracket_block(const gwf_drag *d, scratch *s, const block *b)
                             gwf_row(bracket->from, k));
     find_limits(d, s, b->n);
     for (int c = 0; c < b->n; c++) bottom[c] = low[c] + (low[c] - low[c - GWF_BLOCK]) / 2;
-    for (int k = 0; k <= d->levels; k++) {
-        clamp_row(gwf_row(s->p, k), s->highest, s->lowest, limited, b->n);
-        clamp_row(limited, first, bottom, gwf_row(bracket->to, k), b->n);
-    }
+    clamp_row(s->highest, first, bottom, least, b->n);
+    clamp_row(s->lowest, first, bottom, most, b->n);
+    for (int k = 0; k <= d->levels; k++)
+        clamp_row(gwf_row(s->p, k), least, most, gwf_row(bracket->to, k), b->n);
     clamp_row(gwf_row(s->p, 0), first, bottom, gwf_row(bracket->to, d->levels + 1), b->n);
     gwf_bracket_find(bracket, b->n);
 }
@@ -202,6 +204,7 @@ GWF_LANES static void scale_row(const double *restrict weight, double *restrict 
 static void find_weights(const gwf_drag *d, scratch *s, const block *b)
 {
     const float *mask = b->columns->mask;
+    s->weighted = mask || d->to_pascal != 1;
     for (int c = 0; c < b->n; c++)
         s->weight[c] = d->to_pascal * (mask ? (double)mask[b->first + (size_t)c] : 1);
 }
@@ -210,7 +213,7 @@ static void take_flux(const scratch *s, int t, const float *flux, const block *b
 {
     const gwf_block_field field = {flux + b->first, b->columns->n};
     gwf_bracket_apply(&s->bracket, t, field, row);
-    scale_row(s->weight, row, b->n);
+    if (s->weighted) scale_row(s->weight, row, b->n);
 }
 
 /* What leaves at the host's top is taken off, less and less down to `depth`; p within the limits.
@@ -245,13 +248,13 @@ static void deposit(const gwf_drag *d, scratch *s, const float *flux, const bloc
 /* Of a layer's divergence the part that the taper takes away goes up with the flux. below, shift:
  * of the interface below, flux before the taper and what it is changed by; flux: of the one above.
  */
-GWF_LANES static void fade_layer(const double *restrict p, const double *restrict top,
+GWF_LANES static void fade_layer(const double *restrict p, const double *restrict per_top,
                                  double *restrict below, double *restrict shift,
                                  double *restrict flux, int n)
 {
     const double *restrict p_below = p + GWF_BLOCK;
     for (int c = 0; c < n; c++) {
-        const double less = 2 - (p[c] + p_below[c]) / (2 * top[c]);
+        const double less = 2 - (p[c] + p_below[c]) / 2 * per_top[c];
         const double away = less < 0 ? 0 : less > 1 ? 1 : less;
         shift[c] += away * (below[c] - flux[c]);
         below[c] = flux[c];
@@ -263,11 +266,11 @@ GWF_LANES static void fade_layer(const double *restrict p, const double *restric
 static void taper(const gwf_drag *d, scratch *s, const block *b, double *rows)
 {
     const double *first = gwf_row(s->bracket.from, 0);
-    double top[GWF_BLOCK], below[GWF_BLOCK], shift[GWF_BLOCK] = {0};
-    for (int c = 0; c < b->n; c++) top[c] = s->p[c] > first[c] ? s->p[c] : first[c];
+    double per_top[GWF_BLOCK], below[GWF_BLOCK], shift[GWF_BLOCK] = {0};
+    for (int c = 0; c < b->n; c++) per_top[c] = 1 / (s->p[c] > first[c] ? s->p[c] : first[c]);
     memcpy(below, gwf_row(rows, d->levels), sizeof below);
     for (int k = d->levels - 1; k >= 0; k--)
-        fade_layer(gwf_row(s->p, k), top, below, shift, gwf_row(rows, k), b->n);
+        fade_layer(gwf_row(s->p, k), per_top, below, shift, gwf_row(rows, k), b->n);
 }
 
 static void find_profile(const gwf_drag *d, scratch *s, const float *flux, const block *b,
@@ -282,13 +285,19 @@ static void find_profile(const gwf_drag *d, scratch *s, const float *flux, const
 
 /* --- the layers ----------------------------------------------------------------------------- */
 
-/* Of the layer below interface p, above the next row's. */
-GWF_LANES static void find_tendency(const double *restrict p, const double *restrict flux,
+GWF_LANES static void divide_by_thickness(const double *restrict p, double *restrict per_pascal,
+                                          int n)
+{
+    const double *restrict p_below = p + GWF_BLOCK;
+    for (int c = 0; c < n; c++) per_pascal[c] = GWF_GRAVITY / (p_below[c] - p[c]);
+}
+
+GWF_LANES static void find_tendency(const double *restrict per_pascal, const double *restrict flux,
                                     double *restrict tendency, int n)
 {
-    const double *restrict p_below = p + GWF_BLOCK, *restrict flux_below = flux + GWF_BLOCK;
+    const double *restrict flux_below = flux + GWF_BLOCK;
     for (int c = 0; c < n; c++)
-        tendency[c] = gwf_layer_tendency(GWF_GRAVITY, flux[c], flux_below[c], p_below[c] - p[c]);
+        tendency[c] = gwf_layer_tendency(per_pascal[c], flux[c], flux_below[c]);
 }
 
 /* Squares are compared; how many columns have more than the limit. */
@@ -328,12 +337,15 @@ GWF_LANES static void shorten(const double *restrict p, const double *restrict s
     }
 }
 
-static int find_layer(const gwf_drag *d, scratch *s, int k, double *const tendency[WINDS], int n)
+static int find_layer(const gwf_drag *d, scratch *s, int k, double tendency[WINDS][GWF_BLOCK],
+                      int n)
 {
     const double cap = d->options.cap, limit = cap > 0 ? cap * cap : INFINITY;
     const double *p = gwf_row(s->p, k);
-    double share[GWF_BLOCK];
-    for (int i = 0; i < WINDS; i++) find_tendency(p, gwf_row(s->flux[i], k), tendency[i], n);
+    double per_pascal[GWF_BLOCK], share[GWF_BLOCK];
+    divide_by_thickness(p, per_pascal, n);
+    for (int i = 0; i < WINDS; i++)
+        find_tendency(per_pascal, gwf_row(s->flux[i], k), tendency[i], n);
     const int over = count_over(tendency[U], tendency[V], limit, s->largest, n);
     if (over == 0 || k == d->levels - 1) return over;
     find_shares(tendency[U], tendency[V], cap, share, n);
@@ -347,8 +359,10 @@ static void find_tendencies(const gwf_drag *d, scratch *s, const block *b)
     for (int c = 0; c < b->n; c++) s->largest[c] = 0;
     for (int k = 0; k < d->levels; k++) {
         const size_t at = (size_t)k * (size_t)b->columns->n + b->first;
-        double *const tendency[WINDS] = {b->columns->du + at, b->columns->dv + at};
+        double tendency[WINDS][GWF_BLOCK];
         const int over = find_layer(d, s, k, tendency, b->n);
+        memcpy(b->columns->du + at, tendency[U], (size_t)b->n * sizeof(double));
+        memcpy(b->columns->dv + at, tendency[V], (size_t)b->n * sizeof(double));
         *(k < d->levels - 1 ? &s->counters.capped : &s->counters.over) += over;
     }
     for (int c = 0; c < b->n; c++)
