@@ -203,8 +203,8 @@ static gwf_status open_guard(const gwf_backend_config *config, gwf_context **res
 {
     gwf_context *g = calloc(1, sizeof *g);
     if (!g) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
-    g->inner = config->wrapped;
-    const gwf_status status = g->inner->open(config, &g->context, err);
+    const gwf_status status =
+        gwf_backend_start(config->wrapped, config, &g->inner, &g->context, err);
     if (status != GWF_OK) {
         free(g);
         return status;
@@ -226,6 +226,11 @@ static const char *precision(const gwf_context *g)
 static const char *algorithm(const gwf_context *g, const gwf_step *step)
 {
     return g->inner->algorithm(g->context, step->inner);
+}
+
+static double executed(const gwf_context *g, const gwf_step *step)
+{
+    return g->inner->executed ? g->inner->executed(g->context, step->inner) : 1;
 }
 
 static const int batches[] = {1, 0};
@@ -250,4 +255,5 @@ const gwf_backend gwf_backend_guard = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };
