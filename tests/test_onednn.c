@@ -178,8 +178,12 @@ static void test_manners(void)
 static void test_tuned(void)
 {
     material m = make_material(&shapes[1], false);
-    const gwf_backend_config config = {
-        .threads = THREADS, .batch = BATCH, .precision = GWF_FP32_FAST, .tune = true};
+    const char *folder = test_scratch("cache");
+    const gwf_backend_config config = {.threads = THREADS,
+                                       .batch = BATCH,
+                                       .precision = GWF_FP32_FAST,
+                                       .tune = true,
+                                       .cache = folder};
     gwf_context *context = NULL;
     gwf_step *step = NULL;
     gwf_error err = {0};

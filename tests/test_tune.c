@@ -41,15 +41,29 @@ static int run(const double seconds[3], bool tune, const char *cache, int *timed
 
 static void test_fastest(void)
 {
+    char folder[1024];
     static const double last[] = {3, 2, 1}, second[] = {3, 1, 2}, fails[] = {3, 2, -1};
     static const double none[] = {-1, -1, -1};
+    const double *const races[] = {last, second, fails, none};
+    static const int winners[] = {2, 1, 1, 0};
     int timed;
-    CU_ASSERT_EQUAL(run(last, true, NULL, &timed), 2);
-    CU_ASSERT_EQUAL(timed, 3);
-    CU_ASSERT_EQUAL(run(second, true, "off", &timed), 1);
-    CU_ASSERT_EQUAL(run(fails, true, NULL, &timed), 1);
-    CU_ASSERT_EQUAL(run(none, true, NULL, &timed), 0);
-    CU_ASSERT_EQUAL(run(last, false, NULL, &timed), 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(folder, sizeof folder, "%s%d", test_scratch("race"), i);
+        CU_ASSERT_EQUAL(run(races[i], true, folder, &timed), winners[i]);
+        CU_ASSERT_EQUAL(timed, 3);
+    }
+}
+
+/* What nobody would know of later is not measured. */
+static void test_rule(void)
+{
+    static const double last[] = {3, 2, 1};
+    int timed;
+    CU_ASSERT_EQUAL(run(last, true, NULL, &timed), 0);
+    CU_ASSERT_EQUAL(timed, 0);
+    CU_ASSERT_EQUAL(run(last, true, "off", &timed), 0);
+    CU_ASSERT_EQUAL(timed, 0);
+    CU_ASSERT_EQUAL(run(last, false, test_scratch("rule"), &timed), 0);
     CU_ASSERT_EQUAL(timed, 0);
 }
 
@@ -70,11 +84,35 @@ static void test_remembered(void)
     CU_ASSERT_EQUAL(timed, 3);
 }
 
+/* Two processes measure at the same time: the second one to be through takes the first one's. */
+static const char *shared;
+
+static gwf_status time_late(void *user, int way, double *seconds, gwf_error *err)
+{
+    gwf_cache_write(shared, "a contest", "odd", 3, NULL);
+    return time_way(user, way, seconds, err);
+}
+
+static void test_agreement(void)
+{
+    static const double second[] = {3, 1, 2};
+    char folder[1024];
+    race r = {second, 0};
+    snprintf(folder, sizeof folder, "%s", test_scratch("shared"));
+    shared = folder;
+    const gwf_backend_config config = {.batch = 1, .tune = true, .cache = folder};
+    const gwf_contest contest = {"a contest", 3, name, time_late, &r};
+    CU_ASSERT_EQUAL(gwf_fastest_way(&config, &contest), 2);
+    CU_ASSERT_EQUAL(r.timed, 3);
+}
+
 int main(void)
 {
     static const test_case tests[] = {
         {"the fastest is taken", test_fastest},
-        {"and remembered", test_remembered},
+        {"nothing is measured in vain", test_rule},
+        {"the fastest is remembered", test_remembered},
+        {"processes agree", test_agreement},
     };
     return test_run("tune", tests, sizeof tests / sizeof *tests);
 }
