@@ -20,7 +20,7 @@ mkdir "$scratch/checks" "$scratch/bench" "$scratch/damaged"
 python_libraries=${LD_LIBRARY_PATH:-} # this machine's, without the bundle's
 # shellcheck source=run/bundle/env.sh
 . "$here/env.sh"
-export GWFLUX_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" TMPDIR="$scratch"
+export GWFLUX_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" GWFLUX_TEST_CACHE="$scratch/cache" TMPDIR="$scratch"
 
 # ---- checks: each leaves $scratch/checks/NUMBER.out and a JSON object in NUMBER.json ----
 
