@@ -295,6 +295,45 @@ static void test_shared_fixtures(void)
     }
 }
 
+/* An upconv of the cpu backend needs 4 of its 9 multiply-adds, everything else all of them; maps
+ * are at least the float32 or bf16 values that they hold. */
+static void check_counts(const gwf_network *network, const gwf_backend *backend)
+{
+    gwf_error err = {0};
+    gwf_context *context = NULL;
+    gwf_plan *plan = NULL;
+    const gwf_backend_config config = {.threads = 1, .batch = 2, .precision = GWF_FP32};
+    CHECK_OK(backend->open(&config, &context, &err), err);
+    const gwf_site site = {backend, context, 16, 32, NULL};
+    CHECK_OK(gwf_plan_create(network, &site, &plan, &err), err);
+    int count = 0, up = 0;
+    const gwf_step_time *times = plan ? gwf_plan_times(plan, &count) : NULL;
+    for (int i = 0; i < count; i++) {
+        const bool phases = strstr(times[i].name, ".up.1") && strcmp(backend->name, "cpu") == 0;
+        up += strstr(times[i].name, ".up.1") != NULL;
+        CHECK_AT_MOST(fabs(times[i].executed - (phases ? 4.0 / 9 : 1) * times[i].macs),
+                      1e-9 * times[i].macs);
+        CHECK_AT_MOST(2.0 * times[i].channels * times[i].rows * times[i].cols, times[i].bytes);
+    }
+    CU_ASSERT_EQUAL(up, 4);
+    gwf_plan_free(&plan);
+    backend->close(context);
+}
+
+static void test_counts(void)
+{
+    gwf_error err = {0};
+    gwf_tensor_set set = {0};
+    gwf_network network = {0};
+    gwf_checkpoint_info info;
+    CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &network, &err),
+             err);
+    for (const gwf_backend *const *b = gwf_backends(); *b; b++) check_counts(&network, *b);
+    gwf_network_free(&network);
+    gwf_tensor_set_free(&set);
+}
+
 static void test_grid_refused(void)
 {
     gwf_error err = {0};
@@ -322,6 +361,7 @@ int main(void)
         {"golden U-Nets: zero, periodic, 3-D gates", test_golden_unets},
         {"golden ANNs: 1x1, 3x3, 5x5", test_golden_anns},
         {"shared fixtures on a real map", test_shared_fixtures},
+        {"what is counted: multiply-adds, bytes", test_counts},
         {"grids that do not divide are refused", test_grid_refused},
     };
     return test_run("plan", tests, sizeof tests / sizeof *tests);

@@ -211,6 +211,9 @@ struct gwf_backend {
                        void *bytes, gwf_error *err);
     gwf_status (*unpack)(gwf_context *context, const gwf_view *to, const gwf_rect *rect,
                          const void *bytes, gwf_error *err);
+    /* Multiply-adds of a prepared convolution that are executed, as a share of those by which it is
+     * defined; 0: not known. NULL: always 1. */
+    double (*executed)(const gwf_context *context, const gwf_step *step);
 };
 
 extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */

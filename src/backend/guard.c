@@ -228,6 +228,11 @@ static const char *algorithm(const gwf_context *g, const gwf_step *step)
     return g->inner->algorithm(g->context, step->inner);
 }
 
+static double executed(const gwf_context *g, const gwf_step *step)
+{
+    return g->inner->executed ? g->inner->executed(g->context, step->inner) : 1;
+}
+
 static const int batches[] = {1, 0};
 
 const gwf_backend gwf_backend_guard = {
@@ -250,4 +255,5 @@ const gwf_backend gwf_backend_guard = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };

@@ -182,6 +182,15 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return conv ? gwf_manner_name(&step->op, step->manner) : "";
 }
 
+static double executed(const gwf_context *context, const gwf_step *step)
+{
+    (void)context;
+    const double share = step->manner.way == GWF_CONV_WINOGRAD_2X3   ? 4.0 / 9
+                         : step->manner.way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4
+                                                                     : 1;
+    return step->op.kind == GWF_OP_UPCONV && step->manner.phases ? share * 4 / 9 : share;
+}
+
 static int channel_block(const gwf_context *context)
 {
     return context->maps.block;
@@ -265,4 +274,5 @@ const gwf_backend gwf_backend_cpu = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };

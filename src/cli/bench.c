@@ -1,16 +1,22 @@
 /* gwflux bench: where the time of a model's map goes on this machine. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "cli/bench_print.h"
 #include "cli/commands.h"
-#include "cli/world.h"
 #include "cli/config.h"
+#include "cli/prediction.h"
 #include "cli/scaling.h"
+#include "cli/world.h"
 #include "core/clock.h"
 #include "coupling/engine.h"
+#include "parallel/cores.h"
 
 typedef struct arguments {
-    const char *model, *tiles, *json;
+    const char *model, *input, *tiles, *json;
     int steps, lat, lon, model_scaling;
     config file;
 } arguments;
@@ -21,13 +27,14 @@ static const gwf_option_row rows[] = {
     {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL, "maps to time, after two more"},
     {"lat", 0, GWF_OPTION_INT, AT(lat), "0", 0, 65536, NULL, "rows; 0: the training grid's"},
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
-    {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "auto", 0, 0, NULL,
-     "how several ranks (mpirun) cut the map: auto or ROWSxCOLUMNS"},
+    {"input", 'i', GWF_OPTION_TEXT, AT(input), "", 0, 0, NULL,
+     "also time predict from this file to one in $TMPDIR or /tmp, which is removed"},
+    {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "", 0, 0, NULL,
+     "how several ranks (mpirun) cut the map: ROWSxCOLUMNS; without it auto"},
     {"model-scaling", 0, GWF_OPTION_FLAG, AT(model_scaling), "", 0, 0, NULL,
      "predict tiles on 1 to 512 ranks and 1 to 32 GPUs from what one rank does here, or two "
      "(mpirun)"},
-    {"json", 0, GWF_OPTION_TEXT, AT(json), "", 0, 0, NULL,
-     "file for what --model-scaling says, as JSON"},
+    {"json", 0, GWF_OPTION_TEXT, AT(json), "", 0, 0, NULL, "file for all that is said, as JSON"},
     {"config", 0, GWF_OPTION_CONFIG, AT(file), "", 0, 0, NULL,
      "YAML file with any of these options; those given here go first"},
 };
@@ -36,6 +43,8 @@ static gwf_option_table table(void *target)
 {
     return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), target};
 }
+
+/* --- timing --------------------------------------------------------------------------------- */
 
 /* Values of order 1, the same on every machine. */
 static void fill(float *values, size_t n)
@@ -53,64 +62,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, ascending);
-    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
-static void print_layers(const gwf_plan *plan)
-{
-    int count = 0;
-    const gwf_step_time *times = gwf_plan_times(plan, &count);
-    printf("%-22s %-16s %9s %9s %9s  %s\n", "layer", "result", "ms", "MMAC", "GFLOP/s",
-           "algorithm");
-    for (int i = 0; i < count; i++) {
-        const gwf_step_time *t = &times[i];
-        const double seconds = t->seconds / (double)t->runs;
-        char shape[48];
-        snprintf(shape, sizeof shape, "%d x %d x %d", t->channels, t->rows, t->cols);
-        printf("%-22s %-16s %9.3f", t->name, shape, 1e3 * seconds);
-        if (t->macs > 0)
-            printf(" %9.1f %9.1f  %s", 1e-6 * t->macs, 2e-9 * t->macs / seconds, t->algorithm);
-        printf("\n");
-    }
-}
-
-/* How long this tile waited for its neighbours. */
-static void print_borders(const gwf_plan *plan)
-{
-    int count = 0;
-    double waited = 0, total = 0;
-    const gwf_step_time *times = gwf_plan_times(plan, &count);
-    for (int i = 0; i < count; i++) {
-        waited += times[i].waited / (double)times[i].runs;
-        total += times[i].seconds / (double)times[i].runs;
-    }
-    if (waited > 0)
-        printf("waiting for borders of other tiles: %.2f ms (%.1f %%)\n", 1e3 * waited,
-               100 * waited / total);
-}
-
-static void print_summary(const gwf_engine *engine, double *seconds, int steps)
-{
-    const double macs = gwf_network_macs(&engine->model.network, engine->nlat, engine->nlon);
-    const double middle = median(seconds, steps);
-    printf("%s\n", gwf_describe(engine));
-    printf("arena %.1f MB (%.1f MB if no maps shared memory)\n",
-           1e-6 * (double)gwf_plan_arena_bytes(engine->plan),
-           1e-6 * (double)gwf_plan_unshared_bytes(engine->plan));
-    printf("%d step%s: fastest %.1f, median %.1f, slowest %.1f ms; %.0f GFLOP/s\n", steps,
-           steps == 1 ? "" : "s", 1e3 * seconds[0], 1e3 * middle, 1e3 * seconds[steps - 1],
-           2e-9 * macs / middle);
-    print_borders(engine->plan);
-    printf("%.1f ms per step\n", 1e3 * middle);
-}
-
-static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf_error *err)
+/* Seconds of a map in every run of a batch. All maps of a batch are read from and written to the
+ * same place. */
+static gwf_status time_runs(gwf_engine *engine, int runs, double *seconds, gwf_error *err)
 {
     const gwf_network *n = &engine->model.network;
     const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
+    const float *inputs[GWF_MAX_BATCH];
+    float *outputs[GWF_MAX_BATCH];
     float *in = malloc(plane * (size_t)n->inputs * sizeof *in);
     float *out = malloc(plane * (size_t)n->outputs * sizeof *out);
     gwf_status status = GWF_OK;
@@ -119,34 +78,79 @@ static gwf_status time_steps(gwf_engine *engine, int steps, double *seconds, gwf
         goto done;
     }
     fill(in, plane * (size_t)n->inputs);
-    for (int i = -2; i < steps; i++) {
+    for (int i = 0; i < engine->batch; i++) {
+        inputs[i] = in;
+        outputs[i] = out;
+    }
+    for (int i = -2; i < runs; i++) {
         if (i == 0) gwf_plan_reset_times(engine->plan);
         const double start = gwf_now();
-        GWF_TRY_DONE(gwf_engine_run(engine, 1, (const float *const *)&in, &out, err));
-        if (i >= 0) seconds[i] = gwf_now() - start;
+        GWF_TRY_DONE(gwf_engine_run(engine, engine->batch, inputs, outputs, err));
+        if (i >= 0) seconds[i] = (gwf_now() - start) / engine->batch;
     }
+    qsort(seconds, (size_t)runs, sizeof *seconds, ascending);
 done:
     free(in);
     free(out);
     return status;
 }
 
-/* The leader of the map times and prints, the other ranks compute their tiles. */
-static gwf_status time_and_print(const arguments *a, const scaling *s, gwf_engine *engine,
-                                 gwf_error *err)
+/* r->engine's map, then the machine with its threads (0: not said). */
+static gwf_status measure(bench_result *r, gwf_engine *engine, int steps, int threads,
+                          gwf_error *err)
 {
-    double *seconds = calloc((size_t)a->steps, sizeof *seconds);
-    if (!seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
-    gwf_status status = time_steps(engine, a->steps, seconds, err);
-    if (status == GWF_OK && a->model_scaling) {
-        median(seconds, a->steps); /* sorts */
-        status = scaling_print(s, engine, seconds[0], a->json, err);
-    } else if (status == GWF_OK) {
-        print_layers(engine->plan);
-        print_summary(engine, seconds, a->steps);
-    }
-    free(seconds);
+    r->engine = engine;
+    r->runs = (steps + engine->batch - 1) / engine->batch;
+    r->seconds = calloc((size_t)r->runs, sizeof *r->seconds);
+    if (!r->seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
+    GWF_TRY(time_runs(engine, r->runs, r->seconds, err));
+    r->memory = machine_peak_memory();
+    if (strcmp(engine->backend->name, "cuda") == 0) return GWF_OK; /* it is another machine */
+    return machine_measure(threads ? threads : gwf_cores_here(), &r->here, err);
+}
+
+/* --- the JSON file -------------------------------------------------------------------------- */
+
+/* *json stays NULL where no file is asked for. */
+static gwf_status open_json(const char *path, FILE **json, gwf_error *err)
+{
+    if (!path || !path[0]) return GWF_OK;
+    *json = fopen(path, "w");
+    if (*json) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+static gwf_status close_json(const char *path, FILE *json, gwf_status status, gwf_error *err)
+{
+    if (!json) return status;
+    const bool bad = ferror(json) != 0;
+    if ((fclose(json) || bad) && status == GWF_OK)
+        status = gwf_fail(err, GWF_ERR_IO, "%s: writing failed", path);
     return status;
+}
+
+static void show(const bench_result *r, FILE *json)
+{
+    bench_print(r);
+    if (json) bench_json(r, json);
+}
+
+/* --- the network alone ---------------------------------------------------------------------- */
+
+/* The leader of the map times and prints, the other ranks compute their tiles. */
+static gwf_status time_and_print(const arguments *a, int threads, const scaling *s,
+                                 gwf_engine *engine, gwf_error *err)
+{
+    bench_result r = {0};
+    FILE *json = NULL;
+    GWF_TRY(open_json(a->json, &json, err));
+    gwf_status status = measure(&r, engine, a->steps, threads, err);
+    if (status == GWF_OK && a->model_scaling)
+        status = scaling_print(s, engine, r.seconds[0], json, err);
+    else if (status == GWF_OK)
+        show(&r, json);
+    free(r.seconds);
+    return close_json(a->json, json, status, err);
 }
 
 static gwf_status prepare(const arguments *a, const gwf_options *options, const world *w,
@@ -157,8 +161,8 @@ static gwf_status prepare(const arguments *a, const gwf_options *options, const 
     GWF_TRY(world_agree(w, gwf_engine_load(engine, a->model, &w->log), err));
     grid.nlat = a->lat ? a->lat : engine->model.nlat;
     grid.nlon = a->lon ? a->lon : engine->model.nlon;
-    GWF_TRY(
-        gwf_tiling_find(a->tiles, gwf_comm_size(w->map), grid.nlat, grid.nlon, &grid.tiling, err));
+    GWF_TRY(gwf_tiling_find(a->tiles ? a->tiles : "auto", gwf_comm_size(w->map), grid.nlat,
+                            grid.nlon, &grid.tiling, err));
     if (a->model_scaling) GWF_TRY(scaling_measure(s, options, a->steps, w, engine, err));
     return gwf_engine_plan(engine, options, &grid, &w->log);
 }
@@ -168,12 +172,10 @@ static gwf_status bench(const arguments *a, const gwf_options *options, world *w
 {
     gwf_error *err = &engine->error;
     gwf_status status;
-    if (a->json && a->json[0] && !a->model_scaling)
-        return gwf_fail(err, GWF_ERR_ARGUMENT, "option json: only with --model-scaling");
     GWF_TRY(world_group(w, 0, err));
     GWF_TRY(prepare(a, options, w, s, engine));
     if (w->leaders) {
-        status = time_and_print(a, s, engine, err);
+        status = time_and_print(a, options->threads, s, engine, err);
         gwf_engine_dismiss(engine, NULL);
     } else {
         status = gwf_engine_serve(engine, NULL, err);
@@ -181,26 +183,116 @@ static gwf_status bench(const arguments *a, const gwf_options *options, world *w
     return world_agree(w, status, err);
 }
 
-static int run(int argc, char **argv)
+static int run_network(const arguments *a, gwf_options *options, gwf_status asked, gwf_error err)
 {
-    arguments a = {0};
-    gwf_error err = {0};
     world w = {0};
     scaling s = {0};
-    gwf_options *options = gwf_options_create();
     gwf_engine *engine = calloc(1, sizeof *engine);
-    gwf_status status = GWF_ERR_MEMORY;
-    if (options && engine) status = args_parse(&command_bench, argc, argv, &a, options, &err);
-    status = world_begin(&w, options, status, &err);
+    if (!engine && asked == GWF_OK) asked = gwf_fail(&err, GWF_ERR_MEMORY, "no memory");
+    gwf_status status = world_begin(&w, options, asked, &err);
     if (status == GWF_OK) {
-        status = bench(&a, options, &w, &s, engine);
+        status = bench(a, options, &w, &s, engine);
         err = engine->error;
     }
     const int code = world_report(&w, status, &err);
     scaling_free(&s);
     gwf_free(&engine);
-    gwf_options_free(&options);
     world_end(&w);
+    return code;
+}
+
+/* --- from file to file ---------------------------------------------------------------------- */
+
+/* The job's `own`: a prediction first, as its kind expects. */
+typedef struct timed_prediction {
+    prediction p;
+    const arguments *a;
+    int threads;
+    FILE *json;
+} timed_prediction;
+
+static gwf_status check_choice(job *j, gwf_error *err)
+{
+    timed_prediction *own = j->own;
+    const arguments *a = own->a;
+    const char *odd = a->model_scaling ? "model-scaling"
+                      : a->tiles       ? "tiles"
+                      : a->lat         ? "lat"
+                      : a->lon         ? "lon"
+                                       : NULL;
+    if (odd)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "option %s: not with input, whose maps are whole",
+                        odd);
+    if (gwf_comm_size(j->w.all) > 1)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "option input: times one process, not %d ranks",
+                        gwf_comm_size(j->w.all));
+    return open_json(a->json, &own->json, err);
+}
+
+/* The same engine once more, without files. */
+static gwf_status time_network(job *j, gwf_error *err)
+{
+    timed_prediction *own = j->own;
+    bench_result r = {.input = own->a->input, .spent = j->spent};
+    gwf_status status = measure(&r, j->engine, own->a->steps, own->threads, err);
+    if (status == GWF_OK) show(&r, own->json);
+    free(r.seconds);
+    FILE *json = own->json;
+    own->json = NULL;
+    return close_json(own->a->json, json, status, err);
+}
+
+/* An empty folder of our own, with room in `path`. */
+static gwf_status make_scratch(char *path, size_t size, gwf_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, size, "%s/gwflux-bench-XXXXXX", parent && parent[0] ? parent : "/tmp");
+    if (mkdtemp(path)) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_IO, "%s: cannot be created: %s", path, strerror(errno));
+}
+
+static void remove_scratch(const char *folder, const char *output)
+{
+    char part[2048];
+    snprintf(part, sizeof part, "%s.part", output);
+    unlink(output);
+    unlink(part);
+    rmdir(folder);
+}
+
+static int run_stream(const arguments *a, gwf_options *options, gwf_error err)
+{
+    char folder[1024], output[1088];
+    const prediction_choice choice = {.grid = "model"};
+    const char *inputs[] = {a->input};
+    job_arguments asked = {.model = a->model, .output = output, .inputs = {inputs, 1}};
+    job_start start = {.arguments = &asked, .options = options, .history = "gwflux bench"};
+    timed_prediction own = {.p = {.choice = &choice}, .a = a, .threads = options->threads};
+    job_kind kind = prediction_job;
+    asked.writer = job_writers[0];
+    kind.check = check_choice;
+    kind.report = time_network;
+    start.status = make_scratch(folder, sizeof folder, &err);
+    start.error = err;
+    snprintf(output, sizeof output, "%s/out.nc", folder);
+    const int code = job_run(&kind, &start, &own);
+    if (own.json) fclose(own.json);
+    if (start.status == GWF_OK) remove_scratch(folder, output);
+    return code;
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+static int run(int argc, char **argv)
+{
+    arguments a = {0};
+    gwf_error err = {0};
+    gwf_options *options = gwf_options_create();
+    gwf_status status = GWF_ERR_MEMORY;
+    if (options) status = args_parse(&command_bench, argc, argv, &a, options, &err);
+    const int code = status == GWF_OK && a.input ? run_stream(&a, options, err)
+                                                 : run_network(&a, options, status, err);
+    gwf_options_free(&options);
     config_free(&a.file);
     return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "core/clock.h"
 #include "io/part.h"
 #include "parallel/cores.h"
 
@@ -315,30 +316,36 @@ static gwf_status put_step(void *user, const stream_step *step, gwf_error *err)
     return j->kind->put(j, step, err);
 }
 
-/* Sums over the leaders; the longest total. */
-static gwf_status print_summary(const job *j, const stream_times *t, gwf_error *err)
+/* j->spent from this rank's times. */
+static gwf_status sum_times(job *j, const stream_times *t, gwf_error *err)
 {
     double sums[] = {(double)t->steps, t->reading, t->computing, t->writing}, total = t->total;
-    const int leaders = gwf_comm_size(j->w.leaders), ranks = gwf_comm_size(j->w.all);
-    char with[64] = "";
     GWF_TRY(gwf_comm_sum(j->w.leaders, sums, 4, err));
     GWF_TRY(gwf_comm_max(j->w.leaders, &total, 1, err));
-    if (!world_speaks(&j->w)) return GWF_OK;
-    const double n = sums[0] > 0 ? sums[0] : 1;
-    const char *limit = sums[2] > sums[1] + sums[3] ? "computing"
-                        : sums[1] > sums[3]         ? "reading"
-                                                    : "writing";
+    j->spent = (stream_times){(size_t)sums[0], total, sums[1], sums[2], sums[3]};
+    return GWF_OK;
+}
+
+void job_print_summary(const job *j)
+{
+    const stream_times *t = &j->spent;
+    const int leaders = gwf_comm_size(j->w.leaders), ranks = gwf_comm_size(j->w.all);
+    char with[64] = "";
+    if (!world_speaks(&j->w)) return;
+    const double n = t->steps > 0 ? (double)t->steps : 1;
+    const char *limit = t->computing > t->reading + t->writing ? "computing"
+                        : t->reading > t->writing              ? "reading"
+                                                               : "writing";
     if (ranks > leaders)
         snprintf(with, sizeof with, " on %d x %d ranks", leaders, ranks / leaders);
     else if (ranks > 1)
         snprintf(with, sizeof with, " on %d ranks", ranks);
-    printf("%s: %.0f step%s in %.1f s%s, %.1f ms per step (each: read %.1f, compute %.1f, write "
+    printf("%s: %zu step%s in %.1f s%s, %.1f ms per step (each: read %.1f, compute %.1f, write "
            "%.1f ms; limited by %s%s%s)\n",
-           j->a->output, sums[0], sums[0] == 1 ? "" : "s", total, with, 1e3 * total / n,
-           1e3 * sums[1] / n, 1e3 * sums[2] / n, 1e3 * sums[3] / n, limit,
+           j->a->output, t->steps, t->steps == 1 ? "" : "s", t->total, with, 1e3 * t->total / n,
+           1e3 * t->reading / n, 1e3 * t->computing / n, 1e3 * t->writing / n, limit,
            strcmp(limit, "reading") == 0 ? ": " : "",
            strcmp(limit, "reading") == 0 ? source_how(&j->input) : "");
-    return GWF_OK;
 }
 
 /* What is finished stays beside the output, and the message of who failed says so. Collective. */
@@ -389,9 +396,12 @@ static gwf_status lead(job *j, gwf_error *err)
         keep_finished(j, status, err);
         return status;
     }
+    const double written = gwf_now();
     GWF_TRY(sink_finish(&j->out, err));
-    GWF_TRY(print_summary(j, &times, err));
-    return j->kind->report ? j->kind->report(j, err) : GWF_OK;
+    times.writing += gwf_now() - written;
+    times.total += gwf_now() - written;
+    GWF_TRY(sum_times(j, &times, err));
+    return j->kind->report(j, err);
 }
 
 /* --- all of it ------------------------------------------------------------------------------ */

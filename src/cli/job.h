@@ -67,7 +67,7 @@ typedef struct job_kind {
     gwf_status (*open)(job *j, const sink_opening *how, gwf_error *err);
     /* Local. One step to the sink. */
     gwf_status (*put)(job *j, const stream_step *step, gwf_error *err);
-    /* After success; rank 0 of all speaks. May be NULL. */
+    /* After success: j->spent is known; rank 0 of all speaks. */
     gwf_status (*report)(job *j, gwf_error *err);
     void (*close)(job *j); /* local; whatever open made */
 } job_kind;
@@ -91,6 +91,7 @@ struct job {
     bool complete; /* by an earlier run */
     char *described;
     progress bar;
+    stream_times spent; /* after success: sums over the leaders, the longest total */
 };
 
 /* Time of the output as flux and prepared layouts take it: windset's variable, or units and
@@ -98,6 +99,9 @@ struct job {
 gwf_status job_time(job *j, const gwf_windset **time_of, const char **units, const char **calendar,
                     gwf_error *err);
 gwf_step_writer job_writer(const job *j);
+
+/* How long it took and what limited it, one line by rank 0 of all. */
+void job_print_summary(const job *j);
 
 /* Names of channels, "u 16"; (count) texts in one block, free() it. NULL: no memory. */
 char **job_channel_names(const gwf_channel_table *table);

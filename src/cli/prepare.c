@@ -98,10 +98,18 @@ static gwf_status put(job *j, const stream_step *at, gwf_error *err)
     return sink_put(&j->out, &step, err);
 }
 
+static gwf_status print_summary(job *j, gwf_error *err)
+{
+    (void)err;
+    job_print_summary(j);
+    return GWF_OK;
+}
+
 static const job_kind preparing = {
     .check = choose_channels,
     .open = open_output,
     .put = put,
+    .report = print_summary,
 };
 
 static int run(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/machine.h"
 #include "core/clock.h"
 #include "parallel/halo.h"
 
@@ -150,26 +151,7 @@ done:
     return status;
 }
 
-/* --- memory and messages -------------------------------------------------------------------- */
-
-/* Bytes a second of a = b + s c, three arrays far larger than a core's own caches. */
-static gwf_status measure_triad(double *bandwidth, gwf_error *err)
-{
-    enum { VALUES = 8 << 20, ROUNDS = 8 };
-    double best = HUGE_VAL;
-    float *a = malloc(3 * VALUES * sizeof *a), *b = a + VALUES, *c = b + VALUES;
-    if (!a) return gwf_fail(err, GWF_ERR_MEMORY, "no memory to measure its speed");
-    for (size_t i = 0; i < 3 * (size_t)VALUES; i++) a[i] = (float)(i % 3);
-    for (int r = 0; r < ROUNDS; r++) {
-        const double start = gwf_now();
-        for (size_t i = 0; i < VALUES; i++) a[i] = b[i] + 0.5f * c[i];
-        best = fmin(best, gwf_now() - start);
-        b[r] += a[VALUES - 1]; /* so that no round can be left out */
-    }
-    *bandwidth = 3.0 * VALUES * sizeof *a / best;
-    free(a);
-    return GWF_OK;
-}
+/* --- messages ------------------------------------------------------------------------------ */
 
 /* The fastest exchange of this many bytes with the neighbour, both ways at once. */
 static gwf_status time_exchange(const gwf_tiles *tiles, size_t bytes, int rounds, double *seconds,
@@ -237,7 +219,7 @@ static gwf_status measure_here(scaling *s, const gwf_options *options, int steps
                                gwf_error *err)
 {
     GWF_TRY(build_networks(s, model, err));
-    GWF_TRY(measure_triad(&s->triad, err));
+    GWF_TRY(machine_triad(1, &s->triad, err));
     s->here.copy = s->triad / 2; /* reads and writes every byte */
     return measure_layers(s, options, steps, model, err);
 }

@@ -3,6 +3,8 @@
 #ifndef GWF_CLI_SCALING_H
 #define GWF_CLI_SCALING_H
 
+#include <stdio.h>
+
 #include "cli/world.h"
 #include "coupling/engine.h"
 #include "engine/speed.h"
@@ -35,9 +37,9 @@ void scaling_free(scaling *s);
 /* Predicted seconds of a tile of this size, its borders copied but nothing sent. */
 double scaling_alone(const scaling *s, int nlat, int nlon);
 
-/* On the leader: the tables to stdout and, where json is not "", the same to that file. seconds:
- * the fastest map of `engine` as it is cut here. IO: the file cannot be written. */
-gwf_status scaling_print(const scaling *s, const gwf_engine *engine, double seconds,
-                         const char *json, gwf_error *err);
+/* On the leader: the tables to stdout and, where json is not NULL, the same to that file. seconds:
+ * the fastest map of `engine` as it is cut here. */
+gwf_status scaling_print(const scaling *s, const gwf_engine *engine, double seconds, FILE *json,
+                         gwf_error *err);
 
 #endif

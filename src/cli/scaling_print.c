@@ -1,5 +1,4 @@
 /* The tables of gwflux bench --model-scaling, and the same as JSON. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,8 +269,8 @@ static void print_gpu_head(void)
            1e-9 * h200.host);
 }
 
-static gwf_status print_all(const scaling *s, const gwf_engine *engine, double seconds, FILE *json,
-                            gwf_error *err)
+gwf_status scaling_print(const scaling *s, const gwf_engine *engine, double seconds, FILE *json,
+                         gwf_error *err)
 {
     gwf_layer_speed *layers = calloc((size_t)s->networks[1][1].n_layers, sizeof *layers);
     if (!layers) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the layers' speeds");
@@ -295,21 +294,4 @@ static gwf_status print_all(const scaling *s, const gwf_engine *engine, double s
     if (json) fprintf(json, "]}\n");
     free(layers);
     return GWF_OK;
-}
-
-gwf_status scaling_print(const scaling *s, const gwf_engine *engine, double seconds,
-                         const char *path, gwf_error *err)
-{
-    FILE *json = NULL;
-    if (path && path[0]) {
-        json = fopen(path, "w");
-        if (!json)
-            return gwf_fail(err, GWF_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-    }
-    gwf_status status = print_all(s, engine, seconds, json, err);
-    if (!json) return status;
-    const bool bad = ferror(json) != 0;
-    if ((fclose(json) || bad) && status == GWF_OK)
-        status = gwf_fail(err, GWF_ERR_IO, "%s: writing failed", path);
-    return status;
 }

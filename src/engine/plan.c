@@ -125,6 +125,29 @@ static void name_step(gwf_step_time *time, const char *name, const gwf_view *vie
     time->algorithm = "";
 }
 
+/* Bytes of one map's view. */
+static double bytes_of(const layout *l, const gwf_view *view)
+{
+    const gwf_backend *backend = l->site->backend;
+    gwf_context *context = l->site->context;
+    const size_t all = backend->map_bytes(context, view->channels, view->rows, view->cols);
+    return (double)all / backend->batch(context);
+}
+
+/* What a layer costs, for gwflux bench. */
+static void count_step(const layout *l, const gwf_plan *plan, int i, const gwf_op *op)
+{
+    const gwf_layer *layer = &l->network->layers[i];
+    const gwf_step *step = plan->steps[i].step;
+    const gwf_backend *backend = plan->backend;
+    gwf_step_time *t = &plan->times[i + 1];
+    t->algorithm = backend->algorithm(plan->context, step);
+    t->macs = gwf_layer_macs(l->network, layer, l->site->nlat, l->site->nlon);
+    t->executed = t->macs * (backend->executed ? backend->executed(plan->context, step) : 1);
+    t->bytes = bytes_of(l, &op->in) + bytes_of(l, &op->out);
+    if (op->kind == GWF_OP_GATE) t->bytes += bytes_of(l, &op->out);
+}
+
 static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_error *err)
 {
     const gwf_layer *layer = &l->network->layers[i];
@@ -144,9 +167,16 @@ static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_erro
         return status;
     }
     name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
-    plan->times[i + 1].algorithm = plan->backend->algorithm(plan->context, planned->step);
-    plan->times[i + 1].macs = gwf_layer_macs(l->network, layer, l->site->nlat, l->site->nlon);
+    count_step(l, plan, i, &op);
     return GWF_OK;
+}
+
+/* "load" or "store": between a map and the host's float32. */
+static void name_transfer(const layout *l, gwf_step_time *time, const char *name,
+                          const gwf_view *view, int channels)
+{
+    name_step(time, name, view, channels);
+    time->bytes = bytes_of(l, view) + (double)sizeof(float) * channels * view->rows * view->cols;
 }
 
 static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
@@ -155,8 +185,8 @@ static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
     find_lifetimes(l, plan);
     plan->input = view_of(l, n->input);
     plan->output = view_of(l, n->output);
-    name_step(&plan->times[0], "load", &plan->input, n->inputs);
-    name_step(&plan->times[n->n_layers + 1], "store", &plan->output, n->outputs);
+    name_transfer(l, &plan->times[0], "load", &plan->input, n->inputs);
+    name_transfer(l, &plan->times[n->n_layers + 1], "store", &plan->output, n->outputs);
     for (int i = 0; i < n->n_layers; i++) GWF_TRY(prepare_layer(l, plan, i, err));
     return plan->backend->reserve(plan->context, plan->arena_bytes, err);
 }

@@ -35,7 +35,9 @@ typedef struct gwf_step_time {
     char name[GWF_LAYER_NAME];
     int channels, rows, cols; /* of the step's result */
     const char *algorithm;    /* how the backend does it, or "" */
-    double macs;              /* multiply-adds of one map; 0: not a convolution */
+    double macs;              /* multiply-adds of one map, as defined; 0: not a convolution */
+    double executed;          /* those that the backend needs; 0: not known */
+    double bytes;             /* of the maps that are read and written, for one map */
     double seconds;           /* sum over all runs, of the whole batch each */
     double waited;            /* of these, for the borders of neighbouring tiles */
     double fastest;           /* seconds of the fastest run, waiting left out; 0 before the first */

@@ -8,6 +8,9 @@
 #define GWF_PRAGMA(text) _Pragma(#text)
 /* Before a for loop whose turns are independent. */
 #define GWF_PARALLEL(n) GWF_PRAGMA(omp parallel for num_threads(n) schedule(static))
+/* The same, with a sum over the turns. */
+#define GWF_PARALLEL_SUM(n, sum)                                                                   \
+    GWF_PRAGMA(omp parallel for num_threads(n) schedule(static) reduction(+ : sum))
 
 /* asked > 0, or as many as OpenMP gives. */
 static inline int gwf_threads(int asked)
@@ -21,6 +24,7 @@ static inline int gwf_thread_number(void)
 }
 #else
 #define GWF_PARALLEL(n)
+#define GWF_PARALLEL_SUM(n, sum)
 
 static inline int gwf_threads(int asked)
 {

@@ -58,8 +58,8 @@ works "the command line goes first" predict --config=run.yaml -i in.nc -o first.
     --backend auto
 says "steps and output" "first.nc: 2 steps in" out
 works "a pipe" predict --config <(sed 's/out.nc/piped.nc/' run.yaml)
-works "bench" "$gwflux" bench --config <(printf 'model: unet.nc\nsteps: 2\nlat: 16\nlon: 32\n')
-says "its steps" "2 steps: " out
+works "bench" "$gwflux" bench --config <(printf 'model: unet.nc\nsteps: 2\nlat: 16\nlon: 32\nbatch: 1\n')
+says "its steps" "2 maps: " out
 
 # --- refused -----------------------------------------------------------------------------------
 printf 'model: unet.nc\n\nthread: 2\n' > wrong.yaml

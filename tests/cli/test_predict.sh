@@ -78,7 +78,18 @@ holds "512 ranks" grep -Eq '^ *512 +[0-9]+x[0-9]+ ' out
 holds "no more tiles than fit" test "$(grep -Ec '^ +64 +[0-9]+x' out)" -eq 2
 holds "six grids as JSON" test "$(grep -c '"on": "' s.json)" -eq 6
 if command -v python3 > /dev/null; then holds "valid JSON" python3 -m json.tool s.json; fi
-fails "JSON of what" 2 "option json" "$gwflux" bench -m unet.nc --steps 1 --json s.json
+mkdir bench
+works "bench from file to file" env TMPDIR=bench "$gwflux" bench -m unet.nc -i in.nc --steps 2 --json b.json
+says "what it took" "from in.nc to a file: 4 steps, " out
+says "and the network alone" "2 maps: fastest " out
+says "beside the machine" "memory " out
+holds "scratch is gone" rmdir bench
+holds "both as JSON" grep -q '"end_to_end": {"input": "in.nc", "steps": 4, ' b.json
+if command -v python3 > /dev/null; then holds "valid JSON" python3 -m json.tool b.json; fi
+fails "bench: input and a grid" 2 "option lat: not with input" \
+    "$gwflux" bench -m unet.nc -i in.nc --lat 32
+fails "bench: no such input" 1 "none.nc" "$gwflux" bench -m unet.nc -i none.nc
+fails "bench: no folder" 1 "none/gwflux-bench-" env TMPDIR=none "$gwflux" bench -m unet.nc -i in.nc
 fails "JSON to nowhere" 1 "none/s.json" \
     "$gwflux" bench -m unet.nc --steps 1 --threads 1 --model-scaling --json none/s.json
 works "help" "$gwflux" help predict
