@@ -9,7 +9,7 @@
 
 #include "backend_start.h"
 #include "engine/plan.h"
-#include "model/checkpoint.h"
+#include "golden_model.h"
 
 #ifdef __SANITIZE_ADDRESS__
 enum { SANITIZED = 1 };
@@ -157,17 +157,6 @@ typedef struct network_case {
     int taps;              /* compared in the first of the two runs, besides the prediction */
 } network_case;
 
-/* x[c, y, x] of the golden files, as make_networks.py has it. */
-static float *formula_input(int channels, int nlat, int nlon)
-{
-    float *values = malloc((size_t)channels * (size_t)(nlat * nlon) * sizeof *values), *v = values;
-    for (int c = 0; c < channels; c++)
-        for (int y = 0; y < nlat; y++)
-            for (int x = 0; x < nlon; x++)
-                *v++ = (float)(1.5 * sin(0.7 * c + 0.3 * y * (1 + c % 5) + 0.45 * x * (1 + c % 3)));
-    return values;
-}
-
 /* Precisions with errors of their own, where the backend has them: alone, in a batch, and often
  * enough that steps are recorded and repeated. */
 static void run_rounded(const gwf_network *network, const gwf_backend *backend, const float *input,
@@ -232,7 +221,7 @@ static void check_golden(const network_case *c)
     snprintf(expected, sizeof expected, "%s", test_data(c->expected));
     CHECK_OK(gwf_checkpoint_read(checkpoint, &set, &info, NULL, &err), err);
     CHECK_OK(gwf_network_build(&set, (gwf_edges){c->padding, 0, 0}, NULL, &network, &err), err);
-    float *input = formula_input(network.inputs, c->nlat, c->nlon);
+    float *input = golden_input(network.inputs, c->nlat, c->nlon);
     gwf_network_free(&network);
     gwf_tensor_set_free(&set);
     check_network(c, checkpoint, expected, input);

@@ -118,8 +118,9 @@ no_device() {
 
 # ---- the tests ----
 
+# test_on BACKEND ROWS: with the full-width network on so many rows.
 test_on() {
-    GWFLUX_TEST_BACKEND=$1 limited 300 "$here/bin/test_device"
+    GWFLUX_TEST_BACKEND=$1 GWFLUX_TEST_ROWS=$2 limited 300 "$here/bin/test_device"
 }
 
 agrees_with_cpu() {
@@ -182,7 +183,7 @@ check "cuda without its library" loads_nothing
 check "cuda with a damaged library" loads_damaged
 check "cuda without a device" no_device
 check "auto without a device" falls_back
-check "tests on the CPU" test_on cpu
+check "tests on the CPU" test_on cpu 16
 
 gpu=null has_gpu=''
 if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU || [ -e /dev/nvidia0 ]; then
@@ -192,7 +193,7 @@ if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU |
     check "a prediction on the GPU" agrees_with_cpu
     for test in "$here"/bin/test_*; do
         case ${test##*/} in
-        test_device) beside "test_device" test_on cuda ;;
+        test_device) beside "test_device" test_on cuda 64 ;;
         *) beside "${test##*/}" limited 300 "$test" ;;
         esac
     done
