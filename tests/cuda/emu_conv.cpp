@@ -54,13 +54,13 @@ std::vector<float> dense(const emu_tensor &t, const void *memory, bool to_cut)
     return values;
 }
 
-float dot(const float *a, const float *b, int64_t n)
+float dot(const float *a, const float *b, size_t n)
 {
-    enum { PARTS = 8 };
+    enum { PARTS = 16 };
     float sums[PARTS] = {0};
-    int64_t i = 0;
+    size_t i = 0;
     for (; i + PARTS <= n; i += PARTS)
-        for (int p = 0; p < PARTS; p++) sums[p] += a[i + p] * b[i + p];
+        for (size_t p = 0; p < PARTS; p++) sums[p] += a[i + p] * b[i + p];
     for (; i < n; i++) sums[0] += a[i] * b[i];
     float sum = 0;
     for (float part : sums) sum += part;
@@ -74,20 +74,29 @@ float activated(const emu_conv &c, float x)
     return x < 0 ? (float)(c.slope * x) : x; /* NaN stays */
 }
 
-/* The weighted sum around a pixel, for output channel k. */
-float sum_at(const emu_conv &c, const std::vector<float> &in, const std::vector<float> &weights,
-             int64_t n, int64_t k, int64_t y, int64_t x)
+/* What the filters see around a pixel of the result, in the order of their weights. */
+void gather(const emu_conv &c, const std::vector<float> &in, int64_t n, int64_t y, int64_t x,
+            std::vector<float> &patch)
 {
     const int64_t *size = c.in.dims, rows = c.weights.dims[2], cols = c.weights.dims[3];
-    float sum = 0;
+    float *to = patch.data();
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t s = 0; s < cols; s++) {
+        for (int64_t s = 0; s < cols; s++, to += size[1]) {
             const int64_t iy = y + r - c.before[0], ix = x + s - c.before[1];
-            if (iy < 0 || iy >= size[2] || ix < 0 || ix >= size[3]) continue;
-            sum += dot(&in[(size_t)(((n * size[2] + iy) * size[3] + ix) * size[1])],
-                       &weights[(size_t)(((k * rows + r) * cols + s) * size[1])], size[1]);
+            const bool inside = iy >= 0 && iy < size[2] && ix >= 0 && ix < size[3];
+            const int64_t at = ((n * size[2] + iy) * size[3] + ix) * size[1];
+            if (inside)
+                memcpy(to, &in[(size_t)at], (size_t)size[1] * sizeof *to);
+            else
+                memset(to, 0, (size_t)size[1] * sizeof *to);
         }
-    return sum;
+}
+
+float spoiled(const emu_run &r, float value, int calls)
+{
+    if (r.wrong) value = 2 * value + 1;
+    if (r.unsteady) value *= 1 + 0.004f * (float)(calls % 2);
+    return value;
 }
 
 } // namespace
@@ -97,20 +106,22 @@ void emu_run_conv(void *arguments)
     static int calls;
     const emu_run &r = *(const emu_run *)arguments;
     const emu_conv &c = r.conv;
+    const int64_t *out = c.out.dims, *to = c.out.strides;
+    const size_t filter = (size_t)(c.in.dims[1] * c.weights.dims[2] * c.weights.dims[3]);
     const std::vector<float> in = dense(c.in, r.in, r.cut);
     const std::vector<float> weights = dense(c.weights, r.weights, r.cut);
+    std::vector<float> patch(filter);
     calls++;
     if (r.workspace) memset(r.workspace, calls, r.workspace_bytes);
-    for (int64_t n = 0; n < c.out.dims[0]; n++)
-        for (int64_t k = 0; k < c.out.dims[1]; k++)
-            for (int64_t y = 0; y < c.out.dims[2]; y++)
-                for (int64_t x = 0; x < c.out.dims[3]; x++) {
-                    const float bias = value_at(r.bias, c.bias.type, k);
-                    float value = activated(c, sum_at(c, in, weights, n, k, y, x) + bias);
-                    if (r.wrong) value = 2 * value + 1;
-                    if (r.unsteady) value *= 1 + 0.004f * (float)(calls % 2);
-                    put(r.out, c.out.type,
-                        n * c.out.strides[0] + y * c.out.strides[2] + x * c.out.strides[3] + k,
-                        value);
+    for (int64_t n = 0; n < out[0]; n++)
+        for (int64_t y = 0; y < out[2]; y++)
+            for (int64_t x = 0; x < out[3]; x++) {
+                gather(c, in, n, y, x, patch);
+                for (int64_t k = 0; k < out[1]; k++) {
+                    const float sum = dot(patch.data(), &weights[filter * (size_t)k], filter) +
+                                      value_at(r.bias, c.bias.type, k);
+                    put(r.out, c.out.type, n * to[0] + y * to[2] + x * to[3] + k,
+                        spoiled(r, activated(c, sum), calls));
                 }
+            }
 }
