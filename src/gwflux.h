@@ -131,8 +131,19 @@ GWF_API gwf_status gwf_predict(gwf_engine *engine, const float *features, float 
 
 /* n maps, one behind the other in features and flux; as gwf_predict() for each. Where the engine's
  * batch is more than 1 this is faster than as many single calls. All features are checked before
- * anything is computed. */
+ * anything is computed; with backend cuda they are checked as they are read, so that after
+ * GWF_ERR_DATA other maps' fluxes may be there already. There one batch is computed while the next
+ * one's features and the last one's fluxes travel, if their memory is page-locked
+ * (cudaHostRegister()). */
 GWF_API gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux);
+
+/* gwf_predict_batch() for a host that works on the GPU of the engine (backend cuda): features and
+ * flux are in its memory, each may also be on the host, and nothing is copied. stream: a
+ * cudaStream_t (NULL: the default stream) of which all work so far is waited for, as that makes the
+ * features. Returns when the fluxes are there. From Fortran: type(c_ptr), of c_devloc() or c_loc().
+ * GWF_ERR_UNSUPPORTED: the backend computes in the host's memory. */
+GWF_API gwf_status gwf_predict_device(gwf_engine *engine, int n, const float *features, float *flux,
+                                      void *stream);
 
 /* gwf_predict(), but the network's own normalised output. */
 GWF_API gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features,

@@ -135,18 +135,19 @@ enum { GWF_SEEN_INPUT = 1, GWF_SEEN_OUTPUT = 2 }; /* one that is not finite */
  * enter(-1)) every call waits, as on other backends, and run() is for single steps. */
 typedef struct gwf_device {
     int lanes; /* that may be under way at once */
-    /* Once, after reserve(): values of one map in and out, for physical values the scales of the
-     * channels out (copied). */
-    gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out,
-                        const gwf_scale *scales, int n_scales, gwf_error *err);
+    /* Once, after reserve(): room for the values of one map in and out. */
+    gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err);
+    /* For physical values: of each channel out, copied. */
+    gwf_status (*scale)(gwf_context *context, const gwf_scale *scales, int n, gwf_error *err);
     /* physical: store() turns the lane's values into physical ones. */
     gwf_status (*enter)(gwf_context *context, int lane, bool physical, gwf_error *err);
     /* What the lane does waits for what is in a stream of the device's own kind so far. */
     gwf_status (*follow)(gwf_context *context, void *stream, gwf_error *err);
     /* All steps of a map, in order, the same ones in every call: recorded once, then repeated. */
     gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
-    /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values; DATA when a result
-     * within the network is beyond the range of the precision. */
+    /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values (with INPUT results
+     * may be left where they are); DATA when a result within the network is beyond the range of the
+     * precision. */
     gwf_status (*wait)(gwf_context *context, int lane, unsigned *seen, gwf_error *err);
 
     /* Host memory that transfers need not copy first, from pin() to unpin(): faster, and nobody
@@ -158,8 +159,9 @@ typedef struct gwf_device {
     void (*discard)(gwf_context *context, void *memory);
     gwf_status (*copy)(gwf_context *context, void *to, const void *from, size_t bytes,
                        gwf_error *err);
-    /* On the device's own clock: a step's last run() outside all lanes; step NULL: the steps of the
-     * lane that was last waited for. */
+    /* On the device's own clock: a step's last run() outside all lanes; step NULL: the turn of the
+     * lane that was last waited for, from its first values on the device to its last result there.
+     */
     double (*seconds)(const gwf_context *context, const gwf_step *step);
 } gwf_device;
 

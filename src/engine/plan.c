@@ -26,6 +26,9 @@ struct gwf_plan {
     planned_step *steps;
     gwf_view input, output;
     int inputs, outputs;
+    gwf_step **handles; /* of the steps, for a device */
+    int lanes;          /* of a device; 0: none */
+    bool apart;
     gwf_step_time *times; /* load, the steps, store */
     size_t arena_bytes, unshared_bytes;
     gwf_tap *tap;
@@ -179,6 +182,20 @@ static void name_transfer(const layout *l, gwf_step_time *time, const char *name
     time->bytes = bytes_of(l, view) + (double)sizeof(float) * channels * view->rows * view->cols;
 }
 
+static size_t values_of(const gwf_view *view, int channels)
+{
+    return (size_t)channels * (size_t)view->rows * (size_t)view->cols;
+}
+
+static gwf_status open_lanes(gwf_plan *plan, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    for (int i = 0; i < plan->n_steps; i++) plan->handles[i] = plan->steps[i].step;
+    plan->lanes = device->lanes;
+    return device->stage(plan->context, values_of(&plan->input, plan->inputs),
+                         values_of(&plan->output, plan->outputs), err);
+}
+
 static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
 {
     const gwf_network *n = l->network;
@@ -188,7 +205,8 @@ static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
     name_transfer(l, &plan->times[0], "load", &plan->input, n->inputs);
     name_transfer(l, &plan->times[n->n_layers + 1], "store", &plan->output, n->outputs);
     for (int i = 0; i < n->n_layers; i++) GWF_TRY(prepare_layer(l, plan, i, err));
-    return plan->backend->reserve(plan->context, plan->arena_bytes, err);
+    GWF_TRY(plan->backend->reserve(plan->context, plan->arena_bytes, err));
+    return plan->backend->device && !l->site->tiles ? open_lanes(plan, err) : GWF_OK;
 }
 
 static gwf_status check_grid(const gwf_network *network, int nlat, int nlon, gwf_error *err)
@@ -215,9 +233,10 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
     gwf_extent *extents = calloc((size_t)network->n_maps, sizeof *extents);
     if (plan && extents) {
         plan->steps = calloc((size_t)network->n_layers, sizeof *plan->steps);
+        plan->handles = calloc((size_t)network->n_layers, sizeof *plan->handles);
         plan->times = calloc((size_t)network->n_layers + 2, sizeof *plan->times);
     }
-    if (!plan || !extents || !plan->steps || !plan->times) {
+    if (!plan || !extents || !plan->steps || !plan->handles || !plan->times) {
         gwf_fail(err, status, "no memory for the plan");
         goto done;
     }
@@ -244,6 +263,7 @@ void gwf_plan_free(gwf_plan **plan)
         gwf_border_free(&p->steps[i].border);
     }
     free(p->steps);
+    free(p->handles);
     free(p->times);
     free(p->tap_values);
     free(p);
@@ -302,11 +322,19 @@ static gwf_status store_all(gwf_plan *plan, int count, float *const *outputs, gw
     return GWF_OK;
 }
 
-gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
-                        float *const *outputs, gwf_error *err)
+/* On a device a step's own clock tells how long it took. */
+static gwf_status run_step(gwf_plan *plan, int i, double *start, gwf_error *err)
 {
     const gwf_backend *backend = plan->backend;
-    gwf_context *context = plan->context;
+    gwf_step *step = plan->steps[i].step;
+    GWF_TRY(backend->run(plan->context, step, err));
+    if (backend->device) *start = gwf_now() - backend->device->seconds(plan->context, step);
+    return GWF_OK;
+}
+
+static gwf_status run_apart(gwf_plan *plan, int count, const float *const *inputs,
+                            float *const *outputs, gwf_error *err)
+{
     double clock = gwf_now();
     gwf_status status = load_all(plan, count, inputs, err);
     book(plan, 0, 0, &clock);
@@ -315,7 +343,7 @@ gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
         if (plan->steps[i].border)
             waited = run_border(plan, i, &status, err);
         else if (status == GWF_OK)
-            status = backend->run(context, plan->steps[i].step, err);
+            status = run_step(plan, i, &clock, err);
         book(plan, i + 1, waited, &clock);
         if (plan->tap && status == GWF_OK) status = call_tap(plan, i, err);
     }
@@ -323,6 +351,64 @@ gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
     GWF_TRY(store_all(plan, count, outputs, err));
     book(plan, plan->n_steps + 1, 0, &clock);
     return GWF_OK;
+}
+
+/* ---- on a device ---- */
+
+int gwf_plan_lanes(const gwf_plan *plan)
+{
+    return plan->lanes;
+}
+
+gwf_status gwf_plan_scale(gwf_plan *plan, const gwf_scale *scales, int n, gwf_error *err)
+{
+    return plan->backend->device->scale(plan->context, scales, n, err);
+}
+
+static gwf_status enqueue(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    if (maps->follows) GWF_TRY(device->follow(plan->context, maps->stream, err));
+    GWF_TRY(load_all(plan, maps->count, maps->inputs, err));
+    GWF_TRY(device->run_all(plan->context, plan->handles, plan->n_steps, err));
+    return store_all(plan, maps->count, maps->outputs, err);
+}
+
+gwf_status gwf_plan_begin(gwf_plan *plan, int lane, const gwf_maps *maps, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    GWF_TRY(device->enter(plan->context, lane, maps->physical, err));
+    const gwf_status status = enqueue(plan, maps, err);
+    device->enter(plan->context, -1, false, NULL);
+    return status;
+}
+
+gwf_status gwf_plan_end(gwf_plan *plan, int lane, unsigned *seen, gwf_error *err)
+{
+    return plan->backend->device->wait(plan->context, lane, seen, err);
+}
+
+void gwf_plan_run_apart(gwf_plan *plan, bool apart)
+{
+    plan->apart = apart;
+}
+
+static gwf_status run_at_once(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
+{
+    unsigned seen = 0;
+    double clock = gwf_now();
+    GWF_TRY(gwf_plan_begin(plan, 0, maps, err));
+    GWF_TRY(gwf_plan_end(plan, 0, &seen, err));
+    book(plan, 0, 0, &clock);
+    return GWF_OK;
+}
+
+gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
+                        float *const *outputs, gwf_error *err)
+{
+    const gwf_maps maps = {.count = count, .inputs = inputs, .outputs = outputs};
+    if (plan->lanes && !plan->tap && !plan->apart) return run_at_once(plan, &maps, err);
+    return run_apart(plan, count, inputs, outputs, err);
 }
 
 const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count)
