@@ -65,23 +65,6 @@ static gwf_status prepare_conv(gwf_context *context, const gwf_op *op, gwf_step 
     return gwf_conv_make(&context->dnnl, &shape, &step->convs[0], err);
 }
 
-/* An upconv is four 2x2 convolutions of the small map, one for each place in the 2x2 that a small
- * pixel becomes: of the three rows of weights two fall on the same small row, and are added (exact
- * algebra, 4/9 of the work; sums in double). Rows {0}, {1, 2} in the upper place, {0, 1}, {2} in
- * the lower one; columns likewise. */
-static void phase_weights(const gwf_op *op, int phase, float *weights)
-{
-    const size_t filters = (size_t)op->out.channels * (size_t)op->in.channels;
-    const int lower = phase / 2, right = phase % 2;
-    for (size_t f = 0; f < filters; f++) {
-        double sums[2][2] = {{0}};
-        for (int ky = 0; ky < 3; ky++)
-            for (int kx = 0; kx < 3; kx++)
-                sums[ky > lower][kx > right] += op->weights[9 * f + (size_t)(3 * ky + kx)];
-        for (int i = 0; i < 4; i++) weights[4 * f + (size_t)i] = (float)sums[i / 2][i % 2];
-    }
-}
-
 /* Of one map. */
 static size_t phase_values(const gwf_step *step)
 {
@@ -113,7 +96,7 @@ static gwf_status prepare_upconv(gwf_context *context, const gwf_op *op, gwf_ste
             .weights = weights,
             .bias = op->bias,
         };
-        phase_weights(op, phase, weights);
+        gwf_phase_weights(op->weights, filters, phase, weights);
         GWF_TRY_DONE(gwf_conv_make(&context->dnnl, &shape, &step->convs[phase], err));
     }
     const size_t bytes = PHASES * (size_t)context->maps.batch * phase_values(step) * sizeof(float);

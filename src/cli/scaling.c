@@ -65,7 +65,7 @@ static gwf_status time_tile(const gwf_options *options, const gwf_network *n, in
     t->seconds = calloc((size_t)t->n, sizeof *t->seconds);
     if (!t->seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
     GWF_TRY(gwf_backend_open(options->backend, &config, &backend, &context, err));
-    const gwf_site site = {backend, context, t->nlat, t->nlon, NULL};
+    const gwf_site site = {backend, context, t->nlat, t->nlon, NULL, NULL};
     if (block) *block = backend->channel_block(context);
     GWF_TRY_DONE(gwf_plan_create(n, &site, &plan, err));
     GWF_TRY_DONE(run_often(plan, n, t, steps, err));

@@ -60,7 +60,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     GWF_TRY(open_backend(engine, options, grid, log));
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
-    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
+    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL, NULL};
     if (grid->comm && gwf_comm_size(grid->comm) > 1) {
         GWF_TRY(gwf_share_create(&engine->model, grid, share, err));
         site.nlat = share->tiles.mine.rows;

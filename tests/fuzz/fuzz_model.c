@@ -350,7 +350,7 @@ static void run(const gwf_model *model)
     gwf_plan *plan = NULL;
     gwf_error err = {0};
     if (gwf_backend_ref.open(&config, &context, &err) != GWF_OK) return;
-    const gwf_site site = {&gwf_backend_ref, context, ROWS, COLS, NULL};
+    const gwf_site site = {&gwf_backend_ref, context, ROWS, COLS, NULL, NULL};
     if (gwf_plan_create(&model->network, &site, &plan, &err) == GWF_OK) {
         const size_t inputs = POINTS * (size_t)model->network.inputs;
         float *in = malloc(inputs * sizeof *in);
