@@ -30,6 +30,8 @@ typedef struct gwf_view {
     int rows, cols;
     const gwf_int8 *int8; /* of the map, borrowed as long as a step has it; NULL: its values are
                            * kept as the backend's precision says */
+    bool precise; /* only gates and store() read the map: a backend whose precision has shorter
+                   * values may keep it in float32 */
 } gwf_view;
 
 /* Part of each channel of a view. */

@@ -38,8 +38,8 @@ enum {
 static inline float gwf_int8_round(bool is_signed, float value, float inverse)
 {
     const float low = is_signed ? -127 : 0, high = is_signed ? 127 : 255;
-    const float x = value * inverse;
-    return !(x > low) ? low : x < high ? rintf(x) : high;
+    const float x = value * inverse, above = x > low ? x : low;
+    return rintf(above < high ? above : high);
 }
 
 /* Weights in 8 bits with what belongs to them; all owned. */

@@ -54,6 +54,15 @@ static int cols_of(const layout *l, const gwf_map *map)
     return (l->site->nlon >> map->level) + 2 * map->halo_x;
 }
 
+/* Do only gates and the output read it? */
+static bool is_precise(const gwf_network *network, int map)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        if (network->layers[i].in.map == map && network->layers[i].kind != GWF_OP_GATE)
+            return false;
+    return true;
+}
+
 static gwf_view view_of(const layout *l, gwf_slice slice)
 {
     const gwf_map *map = &l->network->maps[slice.map];
@@ -66,6 +75,7 @@ static gwf_view view_of(const layout *l, gwf_slice slice)
         .rows = rows_of(l, map),
         .cols = cols_of(l, map),
         .int8 = l->int8[slice.map].scale ? &l->int8[slice.map] : NULL,
+        .precise = is_precise(l->network, slice.map),
     };
 }
 
