@@ -54,6 +54,16 @@ gwf_backend_config gwf_backend_configure(const struct gwf_options *options, cons
     return config;
 }
 
+/* What opens for a precision. */
+static const gwf_backend *opener(const gwf_backend *backend, gwf_precision precision)
+{
+#ifdef GWF_HAVE_ONEDNN
+    if (backend == &gwf_backend_cpu && precision == GWF_INT8) return &gwf_backend_cpu_int8;
+#endif
+    (void)precision;
+    return backend;
+}
+
 /* What the first one lacks that could start says more than that the last one lacks it too. */
 static gwf_status open_first(const gwf_backend_config *config, const gwf_backend **backend,
                              gwf_context **context, gwf_error *err)
@@ -61,8 +71,8 @@ static gwf_status open_first(const gwf_backend_config *config, const gwf_backend
     gwf_error first = {0};
     for (int i = 0; built[i]; i++) {
         gwf_error why = {0};
-        *backend = built[i];
-        if (built[i]->open(config, context, &why) == GWF_OK) return GWF_OK;
+        *backend = opener(built[i], config->precision);
+        if ((*backend)->open(config, context, &why) == GWF_OK) return GWF_OK;
         if (built[i + 1]) gwf_log_line(config->log, "%s; taking the next one", why.text);
         if (first.status != GWF_ERR_UNSUPPORTED) first = why;
     }
@@ -76,8 +86,8 @@ gwf_status gwf_backend_open(const char *name, const gwf_backend_config *config,
     if (strcmp(name, "auto") == 0) return open_first(config, backend, context, err);
     for (int i = 0; built[i]; i++) {
         if (strcmp(name, built[i]->name) != 0) continue;
-        *backend = built[i];
-        return built[i]->open(config, context, err);
+        *backend = opener(built[i], config->precision);
+        return (*backend)->open(config, context, err);
     }
 #ifndef GWF_HAVE_ONEDNN
     if (strcmp(name, "cpu") == 0)

@@ -161,9 +161,10 @@ struct gwf_backend {
                          const void *bytes, gwf_error *err);
 };
 
-extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */
-extern const gwf_backend gwf_backend_cpu;   /* oneDNN */
-extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
+extern const gwf_backend gwf_backend_ref;      /* plain loops, double sums: what the ops mean */
+extern const gwf_backend gwf_backend_cpu;      /* oneDNN */
+extern const gwf_backend gwf_backend_cpu_int8; /* "cpu" too: what opens for precision int8 */
+extern const gwf_backend gwf_backend_guard;    /* any other, watched: for tests */
 
 /* Built backends, fastest first, ending with NULL (guard is not among them). */
 const gwf_backend *const *gwf_backends(void);

@@ -4,15 +4,10 @@
 
 enum { RUN = 64, TILE = 16 }; /* channels, and pixels, that are taken at a time */
 
-size_t gwf_kind_size(gwf_kind kind)
+gwf_value gwf_last_value(const gwf_last *l, const gwf_view *view)
 {
-    return kind == GWF_KIND_F32 ? sizeof(float) : kind == GWF_KIND_BF16 ? 2 : 1;
-}
-
-gwf_kind gwf_last_kind(const gwf_last *l, const gwf_view *view)
-{
-    if (view->int8) return view->int8->is_signed ? GWF_KIND_S8 : GWF_KIND_U8;
-    return l->bf16 && !view->precise ? GWF_KIND_BF16 : GWF_KIND_F32;
+    if (view->int8) return view->int8->is_signed ? GWF_VALUE_S8 : GWF_VALUE_U8;
+    return l->bf16 && !view->precise ? GWF_VALUE_BF16 : GWF_VALUE_F32;
 }
 
 static size_t pixels(const gwf_view *view)
@@ -23,73 +18,56 @@ static size_t pixels(const gwf_view *view)
 /* Bytes from a pixel to the next. */
 static size_t pitch(const gwf_last *l, const gwf_view *view)
 {
-    return (size_t)view->map_channels * gwf_kind_size(gwf_last_kind(l, view));
+    return (size_t)view->map_channels * gwf_value_size(gwf_last_value(l, view));
 }
 
 void *gwf_last_at(const gwf_last *l, const gwf_view *view, int slot)
 {
     return l->arena + view->offset + pitch(l, view) * pixels(view) * (size_t)slot +
-           gwf_kind_size(gwf_last_kind(l, view)) * (size_t)view->first;
+           gwf_value_size(gwf_last_value(l, view)) * (size_t)view->first;
 }
 
 /* ---- runs of channels ---- */
 
-static float from_bf16(uint16_t bits)
-{
-    const uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return value;
-}
-
-/* To the nearest, to even between two; NaN stays one. */
-static uint16_t to_bf16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
-    return (uint16_t)((value != value ? bits | 0x400000 : rounded) >> 16);
-}
-
 /* n values of a kind as float32; scale: of these channels, for integers. */
-static void decode(gwf_kind kind, const void *from, const float *scale, int n, float *to)
+static void decode(gwf_value kind, const void *from, const float *scale, int n, float *to)
 {
     const uint8_t *u8 = from;
     const int8_t *s8 = from;
     const uint16_t *bf16 = from;
     switch (kind) {
-    case GWF_KIND_F32:
+    case GWF_VALUE_F32:
         memcpy(to, from, (size_t)n * sizeof *to);
         break;
-    case GWF_KIND_BF16:
-        for (int c = 0; c < n; c++) to[c] = from_bf16(bf16[c]);
+    case GWF_VALUE_BF16:
+        for (int c = 0; c < n; c++) to[c] = gwf_float_of_bf16(bf16[c]);
         break;
-    case GWF_KIND_U8:
+    case GWF_VALUE_U8:
         for (int c = 0; c < n; c++) to[c] = (float)u8[c] * scale[c];
         break;
-    case GWF_KIND_S8:
+    case GWF_VALUE_S8:
         for (int c = 0; c < n; c++) to[c] = (float)s8[c] * scale[c];
         break;
     }
 }
 
-static void encode(gwf_kind kind, const float *from, const float *scale, int n, void *to)
+static void encode(gwf_value kind, const float *from, const float *scale, int n, void *to)
 {
     uint8_t *u8 = to;
     int8_t *s8 = to;
     uint16_t *bf16 = to;
     switch (kind) {
-    case GWF_KIND_F32:
+    case GWF_VALUE_F32:
         memcpy(to, from, (size_t)n * sizeof *from);
         break;
-    case GWF_KIND_BF16:
-        for (int c = 0; c < n; c++) bf16[c] = to_bf16(from[c]);
+    case GWF_VALUE_BF16:
+        for (int c = 0; c < n; c++) bf16[c] = gwf_bf16_of_float(from[c]);
         break;
-    case GWF_KIND_U8:
+    case GWF_VALUE_U8:
         for (int c = 0; c < n; c++)
             u8[c] = (uint8_t)(int)gwf_int8_round(false, from[c], 1 / scale[c]);
         break;
-    case GWF_KIND_S8:
+    case GWF_VALUE_S8:
         for (int c = 0; c < n; c++)
             s8[c] = (int8_t)(int)gwf_int8_round(true, from[c], 1 / scale[c]);
         break;
@@ -110,7 +88,7 @@ static int smaller(int a, int b)
 /* ---- from and to the host ---- */
 
 /* Up to TILE pixels of up to TILE channels, (channels, stride) to a pixel each `pitch` bytes. */
-static void load_tile(gwf_kind kind, const float *from, size_t stride, const float *scale,
+static void load_tile(gwf_value kind, const float *from, size_t stride, const float *scale,
                       int channels, int n, size_t pitch_bytes, char *to)
 {
     float tile[TILE][TILE];
@@ -120,7 +98,7 @@ static void load_tile(gwf_kind kind, const float *from, size_t stride, const flo
         encode(kind, tile[p], scale, channels, to + pitch_bytes * (size_t)p);
 }
 
-static void store_tile(gwf_kind kind, const char *from, size_t pitch_bytes, const float *scale,
+static void store_tile(gwf_value kind, const char *from, size_t pitch_bytes, const float *scale,
                        int channels, int n, size_t stride, float *to)
 {
     float tile[TILE][TILE];
@@ -133,8 +111,8 @@ static void store_tile(gwf_kind kind, const char *from, size_t pitch_bytes, cons
 void gwf_last_load(const gwf_last *l, const gwf_view *to, int slot, const float *values,
                    int channels)
 {
-    const gwf_kind kind = gwf_last_kind(l, to);
-    const size_t size = gwf_kind_size(kind), step = pitch(l, to), n = pixels(to);
+    const gwf_value kind = gwf_last_value(l, to);
+    const size_t size = gwf_value_size(kind), step = pitch(l, to), n = pixels(to);
     char *first = gwf_last_at(l, to, slot);
 #pragma omp parallel for num_threads(l->threads) schedule(static)
     for (size_t p = 0; p < n; p += TILE) {
@@ -151,8 +129,8 @@ void gwf_last_load(const gwf_last *l, const gwf_view *to, int slot, const float 
 
 void gwf_last_store(const gwf_last *l, const gwf_view *from, int slot, float *values, int channels)
 {
-    const gwf_kind kind = gwf_last_kind(l, from);
-    const size_t size = gwf_kind_size(kind), step = pitch(l, from), n = pixels(from);
+    const gwf_value kind = gwf_last_value(l, from);
+    const size_t size = gwf_value_size(kind), step = pitch(l, from), n = pixels(from);
     const char *first = gwf_last_at(l, from, slot);
 #pragma omp parallel for num_threads(l->threads) schedule(static)
     for (size_t p = 0; p < n; p += TILE) {
@@ -174,18 +152,12 @@ static void most_u8(const uint8_t *upper, const uint8_t *lower, size_t step, int
     }
 }
 
-/* The larger one; NaN wins, as in PyTorch. */
-static float larger(float x, float y)
-{
-    return x > y || x != x ? x : y;
-}
-
 /* One pixel of the result from the two it has above and the two below. */
 static void most_any(const gwf_last *l, const gwf_op *op, const char *upper, const char *lower,
                      char *to)
 {
-    const gwf_kind in = gwf_last_kind(l, &op->in), out = gwf_last_kind(l, &op->out);
-    const size_t in_size = gwf_kind_size(in), out_size = gwf_kind_size(out),
+    const gwf_value in = gwf_last_value(l, &op->in), out = gwf_last_value(l, &op->out);
+    const size_t in_size = gwf_value_size(in), out_size = gwf_value_size(out),
                  step = pitch(l, &op->in);
     float most[RUN], other[RUN];
     for (int c = 0; c < op->out.channels; c += RUN) {
@@ -195,7 +167,7 @@ static void most_any(const gwf_last *l, const gwf_op *op, const char *upper, con
         decode(in, four[0], scales(&op->in, c), n, most);
         for (int i = 1; i < 4; i++) {
             decode(in, four[i], scales(&op->in, c), n, other);
-            for (int k = 0; k < n; k++) most[k] = larger(most[k], other[k]);
+            for (int k = 0; k < n; k++) most[k] = gwf_larger(most[k], other[k]);
         }
         encode(out, most, scales(&op->out, c), n, to + out_size * (size_t)c);
     }
@@ -243,7 +215,7 @@ static void gate_s8(int8_t *values, const float *gates, bool one, int n)
         values[c] = (int8_t)(int)gwf_int8_round(true, values[c], gates[one ? 0 : c]);
 }
 
-static void gate_floats(gwf_kind kind, void *values, const float *gates, bool one, int n)
+static void gate_floats(gwf_value kind, void *values, const float *gates, bool one, int n)
 {
     float floats[RUN];
     decode(kind, values, NULL, n, floats);
@@ -253,17 +225,17 @@ static void gate_floats(gwf_kind kind, void *values, const float *gates, bool on
 
 static void gate_pixel(const gwf_last *l, const gwf_op *op, const char *gates, char *to)
 {
-    const gwf_kind in = gwf_last_kind(l, &op->in), out = gwf_last_kind(l, &op->out);
+    const gwf_value in = gwf_last_value(l, &op->in), out = gwf_last_value(l, &op->out);
     const bool one = op->gate_channels == 1;
     float run[RUN];
     decode(in, gates, NULL, 1, run);
     for (int c = 0; c < op->out.channels; c += RUN) {
         const int n = smaller(RUN, op->out.channels - c);
-        char *values = to + gwf_kind_size(out) * (size_t)c;
-        if (!one) decode(in, gates + gwf_kind_size(in) * (size_t)c, NULL, n, run);
-        if (out == GWF_KIND_U8)
+        char *values = to + gwf_value_size(out) * (size_t)c;
+        if (!one) decode(in, gates + gwf_value_size(in) * (size_t)c, NULL, n, run);
+        if (out == GWF_VALUE_U8)
             gate_u8((uint8_t *)values, run, one, n);
-        else if (out == GWF_KIND_S8)
+        else if (out == GWF_VALUE_S8)
             gate_s8((int8_t *)values, run, one, n);
         else
             gate_floats(out, values, run, one, n);
@@ -300,7 +272,7 @@ static void copy_pixels(size_t bytes, int count, const char *from, size_t from_p
 void gwf_last_halo(const gwf_last *l, const gwf_op *op)
 {
     const size_t in_pitch = pitch(l, &op->in), step = pitch(l, &op->out);
-    const size_t bytes = gwf_kind_size(gwf_last_kind(l, &op->out)) * (size_t)op->out.channels;
+    const size_t bytes = gwf_value_size(gwf_last_value(l, &op->out)) * (size_t)op->out.channels;
     const int cols = op->in.cols, rows = op->in.rows, wide = op->halo_x;
 #pragma omp parallel for num_threads(l->threads) schedule(static)
     for (int r = 0; r < l->batch * op->out.rows; r++) {
@@ -321,12 +293,12 @@ void gwf_last_halo(const gwf_last *l, const gwf_op *op)
 
 /* ---- results that were computed elsewhere ---- */
 
-static void put_row(const gwf_view *to, gwf_kind kind, const gwf_last_part *part, const char *from,
+static void put_row(const gwf_view *to, gwf_value kind, const gwf_last_part *part, const char *from,
                     char *at, size_t at_pitch, int count)
 {
-    const size_t size = gwf_kind_size(part->floats ? GWF_KIND_F32 : kind);
+    const size_t size = gwf_value_size(part->floats ? GWF_VALUE_F32 : kind);
     const size_t bytes = size * (size_t)to->channels;
-    if (!part->floats || kind == GWF_KIND_F32) {
+    if (!part->floats || kind == GWF_VALUE_F32) {
         copy_pixels(bytes, count, from, bytes, at, at_pitch);
         return;
     }
@@ -336,8 +308,8 @@ static void put_row(const gwf_view *to, gwf_kind kind, const gwf_last_part *part
 
 void gwf_last_put(const gwf_last *l, const gwf_view *to, const gwf_last_part *part)
 {
-    const gwf_kind kind = gwf_last_kind(l, to);
-    const size_t size = gwf_kind_size(part->floats ? GWF_KIND_F32 : kind);
+    const gwf_value kind = gwf_last_value(l, to);
+    const size_t size = gwf_value_size(part->floats ? GWF_VALUE_F32 : kind);
     const size_t step = pitch(l, to), bytes = size * (size_t)to->channels;
     const int rows = (to->rows - part->to_row + part->stride - 1) / part->stride;
     const int cols = (to->cols - part->to_col + part->stride - 1) / part->stride;
@@ -359,7 +331,7 @@ void gwf_last_put(const gwf_last *l, const gwf_view *to, const gwf_last_part *pa
 void gwf_last_pack(const gwf_last *l, const gwf_view *from, const gwf_rect *rect, void *to)
 {
     const size_t step = pitch(l, from);
-    const size_t bytes = gwf_kind_size(gwf_last_kind(l, from)) * (size_t)from->channels;
+    const size_t bytes = gwf_value_size(gwf_last_value(l, from)) * (size_t)from->channels;
     char *at = to;
     for (int y = 0; y < rect->rows; y++, at += bytes * (size_t)rect->cols) {
         const size_t first = (size_t)(rect->row + y) * (size_t)from->cols + (size_t)rect->col;
@@ -371,7 +343,7 @@ void gwf_last_pack(const gwf_last *l, const gwf_view *from, const gwf_rect *rect
 void gwf_last_unpack(const gwf_last *l, const gwf_view *to, const gwf_rect *rect, const void *from)
 {
     const size_t step = pitch(l, to);
-    const size_t bytes = gwf_kind_size(gwf_last_kind(l, to)) * (size_t)to->channels;
+    const size_t bytes = gwf_value_size(gwf_last_value(l, to)) * (size_t)to->channels;
     const char *at = from;
     for (int y = 0; y < rect->rows; y++, at += bytes * (size_t)rect->cols) {
         const size_t first = (size_t)(rect->row + y) * (size_t)to->cols + (size_t)rect->col;

@@ -8,8 +8,7 @@
 #define GWF_BACKEND_CHANNELS_LAST_H
 
 #include "backend/backend.h"
-
-typedef enum gwf_kind { GWF_KIND_F32, GWF_KIND_BF16, GWF_KIND_U8, GWF_KIND_S8 } gwf_kind;
+#include "backend/value.h"
 
 typedef struct gwf_last {
     char *arena;
@@ -17,9 +16,8 @@ typedef struct gwf_last {
     int batch, threads;
 } gwf_last;
 
-/* What a view's map holds, and its bytes a value. */
-gwf_kind gwf_last_kind(const gwf_last *l, const gwf_view *view);
-size_t gwf_kind_size(gwf_kind kind);
+/* What a view's map holds. */
+gwf_value gwf_last_value(const gwf_last *l, const gwf_view *view);
 
 /* First value of a view of map `slot`. */
 void *gwf_last_at(const gwf_last *l, const gwf_view *view, int slot);

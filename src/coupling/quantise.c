@@ -24,7 +24,7 @@ typedef struct quantiser {
     const gwf_options *options;
     const gwf_sample *sample;
     const gwf_log *log;
-    const gwf_backend *backend; /* the one that has int8 */
+    const char *backend; /* name of the one that has int8 */
     gwf_drag *drag;
     size_t outputs;           /* values of a prediction */
     float *truth, *true_drag; /* (maps, outputs) */
@@ -35,42 +35,53 @@ typedef struct quantiser {
 
 /* ---- running ---- */
 
-/* A plan in a precision, to be run a map at a time. */
-static gwf_status open_plan(const quantiser *z, gwf_precision precision, const gwf_quantised *q,
-                            gwf_context **context, gwf_plan **plan, gwf_error *err)
+/* A network on a backend, for one map at a time. */
+typedef struct running {
+    const gwf_backend *backend;
+    gwf_context *context;
+    gwf_plan *plan;
+} running;
+
+static gwf_status start(const quantiser *z, gwf_precision precision, const gwf_quantised *q,
+                        running *r, gwf_error *err)
 {
     gwf_backend_config config = gwf_backend_configure(z->options, z->log);
     config.precision = precision;
     config.tune = false; /* the answer is not to depend on who else was busy */
     config.cache = NULL;
-    GWF_TRY(z->backend->open(&config, context, err));
-    const gwf_site site = {z->backend, *context, z->sample->nlat, z->sample->nlon, NULL, q};
-    return gwf_plan_create(&z->model->network, &site, plan, err);
+    GWF_TRY(gwf_backend_open(z->backend, &config, &r->backend, &r->context, err));
+    const gwf_site site = {r->backend, r->context, z->sample->nlat, z->sample->nlon, NULL, q};
+    return gwf_plan_create(&z->model->network, &site, &r->plan, err);
 }
 
-static gwf_status run_map(gwf_plan *plan, const float *features, float *prediction, gwf_error *err)
+static gwf_status run_map(const running *r, const float *features, float *prediction,
+                          gwf_error *err)
 {
-    return gwf_plan_run(plan, 1, &features, &prediction, err);
+    return gwf_plan_run(r->plan, 1, &features, &prediction, err);
+}
+
+static void end(running *r)
+{
+    gwf_plan_free(&r->plan);
+    if (r->context) r->backend->close(r->context);
 }
 
 /* Everything in fp32: what is true, and what values are like. */
 static gwf_status watch(quantiser *z, gwf_calibration *c, gwf_error *err)
 {
-    gwf_context *context = NULL;
-    gwf_plan *plan = NULL;
+    running r = {0};
     gwf_status status = GWF_OK;
     const size_t points = (size_t)z->sample->nlat * (size_t)z->sample->nlon;
-    GWF_TRY_DONE(open_plan(z, GWF_FP32, NULL, &context, &plan, err));
-    GWF_TRY_DONE(gwf_plan_set_tap(plan, gwf_calibration_tap, c, err));
+    GWF_TRY_DONE(start(z, GWF_FP32, NULL, &r, err));
+    GWF_TRY_DONE(gwf_plan_set_tap(r.plan, gwf_calibration_tap, c, err));
     for (int i = 0; i < z->sample->maps; i++) {
         float *truth = z->truth + z->outputs * (size_t)i;
         gwf_calibration_begin(c, z->sample->features[i], points);
-        GWF_TRY_DONE(run_map(plan, z->sample->features[i], truth, err));
+        GWF_TRY_DONE(run_map(&r, z->sample->features[i], truth, err));
         gwf_drag_of(z->drag, truth, z->true_drag + z->outputs * (size_t)i);
     }
 done:
-    gwf_plan_free(&plan);
-    z->backend->close(context);
+    end(&r);
     return status;
 }
 
@@ -90,14 +101,13 @@ static void add_distance(distance *d, const float *x, const float *truth, size_t
 /* How far the sample's maps are from the truth with this choice. */
 static gwf_status measure(quantiser *z, const gwf_quantised *q, errors *e, gwf_error *err)
 {
-    gwf_context *context = NULL;
-    gwf_plan *plan = NULL;
+    running r = {0};
     gwf_status status = GWF_OK;
     distance drag = {0}, prediction = {0};
-    GWF_TRY_DONE(open_plan(z, GWF_INT8, q, &context, &plan, err));
+    GWF_TRY_DONE(start(z, GWF_INT8, q, &r, err));
     for (int i = 0; i < z->sample->maps; i++) {
         const size_t at = z->outputs * (size_t)i;
-        GWF_TRY_DONE(run_map(plan, z->sample->features[i], z->values, err));
+        GWF_TRY_DONE(run_map(&r, z->sample->features[i], z->values, err));
         gwf_drag_of(z->drag, z->values, z->tendency);
         add_distance(&prediction, z->values, z->truth + at, z->outputs);
         add_distance(&drag, z->tendency, z->true_drag + at, z->outputs);
@@ -108,8 +118,7 @@ static gwf_status measure(quantiser *z, const gwf_quantised *q, errors *e, gwf_e
                           "%s: the drag of these maps is %s, no error can be measured on them",
                           z->sample->name, drag.norm > 0 ? "not finite" : "zero");
 done:
-    gwf_plan_free(&plan);
-    z->backend->close(context);
+    end(&r);
     return status;
 }
 
@@ -264,16 +273,18 @@ done:
 
 /* ---- all of it ---- */
 
-/* The backend of that name that has int8; "auto" takes the first. */
+/* The backend that is asked for, if it has int8; for "auto" the first that has it. */
 static gwf_status find_backend(quantiser *z, gwf_error *err)
 {
+    const gwf_backend *backend = NULL;
     gwf_context *context = NULL;
     gwf_backend_config config = gwf_backend_configure(z->options, z->log);
     config.precision = GWF_INT8;
-    GWF_TRY(gwf_backend_open(z->options->backend, &config, &z->backend, &context, err));
-    gwf_log_line(z->log, "backend %s: %s, %s", z->backend->name, z->backend->describe(context),
-                 z->backend->precision(context));
-    z->backend->close(context);
+    GWF_TRY(gwf_backend_open(z->options->backend, &config, &backend, &context, err));
+    gwf_log_line(z->log, "backend %s: %s, %s", backend->name, backend->describe(context),
+                 backend->precision(context));
+    z->backend = backend->name;
+    backend->close(context);
     return GWF_OK;
 }
 
