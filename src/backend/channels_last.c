@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { RUN = 64, TILE = 16 }; /* channels, and pixels, that are taken at a time */
+enum { RUN = 64 }; /* channels that are taken at a time */
 
 gwf_value gwf_last_value(const gwf_last *l, const gwf_view *view)
 {
@@ -87,58 +87,109 @@ static int smaller(int a, int b)
 
 /* ---- from and to the host ---- */
 
-/* Up to TILE pixels of up to TILE channels, (channels, stride) to a pixel each `pitch` bytes. */
-static void load_tile(gwf_value kind, const float *from, size_t stride, const float *scale,
-                      int channels, int n, size_t pitch_bytes, char *to)
+/* Channels go by words of four bytes, pixels by runs: a plane of the host's is read, and a pixel
+ * written, line by line of the cache. Words have their first channel in their lowest byte, as
+ * machines that this backend runs on have them in memory. */
+enum { WORD = 4, LOAD_RUN = 512, STORE_RUN = 256 };
+
+/* Values that a word holds. */
+static int in_word(gwf_value kind)
 {
-    float tile[TILE][TILE];
-    for (int c = 0; c < channels; c++)
-        for (int p = 0; p < n; p++) tile[p][c] = from[(size_t)c * stride + (size_t)p];
-    for (int p = 0; p < n; p++)
-        encode(kind, tile[p], scale, channels, to + pitch_bytes * (size_t)p);
+    return WORD / (int)gwf_value_size(kind);
 }
 
-static void store_tile(gwf_value kind, const char *from, size_t pitch_bytes, const float *scale,
-                       int channels, int n, size_t stride, float *to)
+static void add_u8(const float *from, float scale, int n, int shift, uint32_t *words)
 {
-    float tile[TILE][TILE];
+    const float inverse = 1 / scale;
     for (int p = 0; p < n; p++)
-        decode(kind, from + pitch_bytes * (size_t)p, scale, channels, tile[p]);
-    for (int c = 0; c < channels; c++)
-        for (int p = 0; p < n; p++) to[(size_t)c * stride + (size_t)p] = tile[p][c];
+        words[p] |= (uint32_t)(int)gwf_int8_round(false, from[p], inverse) << shift;
+}
+
+static void add_s8(const float *from, float scale, int n, int shift, uint32_t *words)
+{
+    const float inverse = 1 / scale;
+    for (int p = 0; p < n; p++)
+        words[p] |= ((uint32_t)(int)gwf_int8_round(true, from[p], inverse) & 0xff) << shift;
+}
+
+static void add_bf16(const float *from, int n, int shift, uint32_t *words)
+{
+    for (int p = 0; p < n; p++) words[p] |= (uint32_t)gwf_bf16_of_float(from[p]) << shift;
+}
+
+/* n pixels of one channel, number i of its word. */
+static void add_channel(gwf_value kind, const float *from, const float *scale, int n, int i,
+                        uint32_t *words)
+{
+    switch (kind) {
+    case GWF_VALUE_F32:
+        memcpy(words, from, (size_t)n * sizeof *words);
+        break;
+    case GWF_VALUE_BF16:
+        add_bf16(from, n, 16 * i, words);
+        break;
+    case GWF_VALUE_U8:
+        add_u8(from, *scale, n, 8 * i, words);
+        break;
+    case GWF_VALUE_S8:
+        add_s8(from, *scale, n, 8 * i, words);
+        break;
+    }
+}
+
+/* n pixels from `from` on, of planes of `plane` pixels, to `at`. */
+static void load_run(const gwf_last *l, const gwf_view *to, const float *from, size_t plane,
+                     int channels, int n, char *at)
+{
+    const gwf_value kind = gwf_last_value(l, to);
+    const size_t step = pitch(l, to);
+    uint32_t words[LOAD_RUN];
+    for (int c = 0; c < to->channels; c += in_word(kind), at += WORD) {
+        memset(words, 0, (size_t)n * sizeof *words);
+        for (int i = 0; i < in_word(kind) && c + i < channels; i++)
+            add_channel(kind, from + plane * (size_t)(c + i), scales(to, c + i), n, i, words);
+        for (int p = 0; p < n; p++) memcpy(at + step * (size_t)p, &words[p], WORD);
+    }
+}
+
+static int left_of(size_t all, size_t at, int most)
+{
+    return all - at < (size_t)most ? (int)(all - at) : most;
 }
 
 void gwf_last_load(const gwf_last *l, const gwf_view *to, int slot, const float *values,
                    int channels)
 {
-    const gwf_value kind = gwf_last_value(l, to);
-    const size_t size = gwf_value_size(kind), step = pitch(l, to), n = pixels(to);
+    const size_t step = pitch(l, to), n = pixels(to);
     char *first = gwf_last_at(l, to, slot);
 #pragma omp parallel for num_threads(l->threads) schedule(static)
-    for (size_t p = 0; p < n; p += TILE) {
-        const int width = n - p < TILE ? (int)(n - p) : TILE;
-        char *at = first + step * p;
-        for (int c = 0; c < channels; c += TILE)
-            load_tile(kind, values + n * (size_t)c + p, n, scales(to, c),
-                      smaller(TILE, channels - c), width, step, at + size * (size_t)c);
-        for (int i = 0; i < width; i++)
-            memset(at + step * (size_t)i + size * (size_t)channels, 0,
-                   size * (size_t)(to->channels - channels));
-    }
+    for (size_t p = 0; p < n; p += LOAD_RUN)
+        load_run(l, to, values + p, n, channels, left_of(n, p, LOAD_RUN), first + step * p);
+}
+
+/* n pixels of `channels` channels from `from` on to planes of `plane` pixels. */
+static void store_run(const gwf_last *l, const gwf_view *view, const char *from, size_t plane,
+                      int channels, int n, float *to)
+{
+    const gwf_value kind = gwf_last_value(l, view);
+    const size_t size = gwf_value_size(kind), step = pitch(l, view);
+    for (int c = 0; c < channels; c++, from += size, to += plane)
+        for (int p = 0; p < n; p++) {
+            const char *at = from + step * (size_t)p;
+            if (kind == GWF_VALUE_F32)
+                memcpy(&to[p], at, sizeof *to);
+            else
+                decode(kind, at, scales(view, c), 1, &to[p]);
+        }
 }
 
 void gwf_last_store(const gwf_last *l, const gwf_view *from, int slot, float *values, int channels)
 {
-    const gwf_value kind = gwf_last_value(l, from);
-    const size_t size = gwf_value_size(kind), step = pitch(l, from), n = pixels(from);
+    const size_t step = pitch(l, from), n = pixels(from);
     const char *first = gwf_last_at(l, from, slot);
 #pragma omp parallel for num_threads(l->threads) schedule(static)
-    for (size_t p = 0; p < n; p += TILE) {
-        const int width = n - p < TILE ? (int)(n - p) : TILE;
-        for (int c = 0; c < channels; c += TILE)
-            store_tile(kind, first + step * p + size * (size_t)c, step, scales(from, c),
-                       smaller(TILE, channels - c), width, n, values + n * (size_t)c + p);
-    }
+    for (size_t p = 0; p < n; p += STORE_RUN)
+        store_run(l, from, first + step * p, n, channels, left_of(n, p, STORE_RUN), values + p);
 }
 
 /* ---- pool ---- */

@@ -1,7 +1,6 @@
 /* gwflux quantise: a model gets what precision int8 needs, from sample maps. */
 #include <errno.h>
 #include <libgen.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include "cli/source.h"
 #include "core/clock.h"
 #include "coupling/quantise.h"
-#include "engine/cost.h"
 #include "io/part.h"
 #include "parallel/cores.h"
 

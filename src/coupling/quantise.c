@@ -11,8 +11,8 @@
 /* The convolutions that read one map: in 8 bits together or not at all. */
 typedef struct group {
     int map;
-    double macs;  /* of a map of the sample */
-    double error; /* of the drag, alone */
+    double macs; /* of a map of the sample */
+    double loss; /* square of the drag error alone, less what there is without 8 bits */
 } group;
 
 typedef struct errors {
@@ -174,30 +174,39 @@ static gwf_status find_groups(quantiser *z, gwf_error *err)
     return GWF_OK;
 }
 
-/* More error for the work that is saved goes first. */
+/* More loss for the work that is saved goes first. */
 static int worst_first(const void *a, const void *b)
 {
     const group *x = a, *y = b;
-    const double left = x->error * x->error / x->macs, right = y->error * y->error / y->macs;
+    const double left = x->loss / x->macs, right = y->loss / y->macs;
     return (left < right) - (left > right);
 }
 
-/* Each map's convolutions alone in 8 bits. */
-static gwf_status measure_groups(quantiser *z, gwf_quantised *q, gwf_error *err)
+/* What a group's convolutions say. */
+static void note_error(const quantiser *z, const group *g, double error, gwf_quantised *q)
 {
     const gwf_network *n = &z->model->network;
+    for (int i = 0; i < n->n_layers; i++) {
+        const gwf_layer *layer = &n->layers[i];
+        if (!layer->kernel || gwf_map_read_by(n, layer) != g->map) continue;
+        gwf_quantised_find(q, layer->name)->drag_error = error;
+        gwf_log_line(z->log, "%s alone: drag error %.3f %%", layer->name, 100 * error);
+    }
+}
+
+/* Nothing in 8 bits, then each map's convolutions alone. */
+static gwf_status measure_groups(quantiser *z, gwf_quantised *q, gwf_error *err)
+{
+    errors none = {0}, e = {0};
+    switch_all(z, false, q);
+    GWF_TRY(measure(z, q, &none, err));
+    gwf_log_line(z->log, "nothing in 8 bits: drag error %.3f %%", 100 * none.drag);
     for (int g = 0; g < z->n_groups; g++) {
-        errors e = {0};
         switch_all(z, false, q);
         switch_group(z, &z->groups[g], true, q);
         GWF_TRY(measure(z, q, &e, err));
-        z->groups[g].error = e.drag;
-        for (int i = 0; i < n->n_layers; i++) {
-            const gwf_layer *layer = &n->layers[i];
-            if (!layer->kernel || gwf_map_read_by(n, layer) != z->groups[g].map) continue;
-            gwf_quantised_find(q, layer->name)->drag_error = e.drag;
-            gwf_log_line(z->log, "%s: drag error %.3f %% alone", layer->name, 100 * e.drag);
-        }
+        z->groups[g].loss = fmax(0, e.drag * e.drag - none.drag * none.drag);
+        note_error(z, &z->groups[g], e.drag, q);
     }
     qsort(z->groups, (size_t)z->n_groups, sizeof *z->groups, worst_first);
     return GWF_OK;
