@@ -72,7 +72,8 @@ GWF_API void gwf_options_free(gwf_options **options);
  *   backend    auto | cuda | cpu | ref   (default auto: the fastest that starts here)
  *   precision  auto | fp32 | fp32-fast | tf32 | bf16 | fp16 | int8   (default auto: fp32 on CPUs,
  *              bf16 on GPUs; fp32: rounding errors only, fp32-fast: Winograd's algorithm too,
- *              relative errors up to 2e-4, bf16: up to 1e-2; not every backend has every one)
+ *              relative errors up to 2e-4, bf16: up to 1e-2; int8: with a model file of gwflux
+ *              quantise, which says what it does to the drag; not every backend has every one)
  *   threads    0..1024   (default 0: as many as OMP_NUM_THREADS or the cores allow)
  *   batch      0..64     (default 0: one; maps that gwf_predict_batch() computes at once; each
  *              call takes as long as a whole batch)
