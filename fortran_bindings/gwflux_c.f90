@@ -181,6 +181,15 @@ module gwflux_c
       integer(c_int) :: status
     end function c_predict_batch
 
+    function c_predict_device(engine, n, features, flux, stream) &
+        bind(C, name='gwf_predict_device') result(status)
+      import :: c_int, c_ptr
+      type(c_ptr), value :: engine
+      integer(c_int), value :: n
+      type(c_ptr), value :: features, flux, stream
+      integer(c_int) :: status
+    end function c_predict_device
+
     function c_predict_normalised(engine, features, prediction) &
         bind(C, name='gwf_predict_normalised') result(status)
       import :: c_float, c_int, c_ptr

@@ -20,6 +20,7 @@ module gwflux_engine
     procedure :: shape => get_shape
     generic :: predict => predict_one, predict_batch
     procedure :: predict_normalised
+    procedure :: predict_device
     procedure :: describe
     procedure :: message
     procedure :: free
@@ -75,6 +76,17 @@ contains
     end if
     call self%conclude(c_predict_batch(self%handle, maps, features, flux), status)
   end subroutine predict_batch
+
+  ! Maps that lie in the memory of the engine's GPU (backend cuda): addresses of features (lon, lat,
+  ! inputs, maps) and flux (lon, lat, outputs, maps), by c_loc or c_devloc, both real32. All work of
+  ! stream (a cudaStream_t, c_null_ptr: the default one) so far is waited for.
+  subroutine predict_device(self, maps, features, flux, stream, status)
+    class(gwf_engine), intent(inout) :: self
+    integer, intent(in) :: maps
+    type(c_ptr), intent(in) :: features, flux, stream
+    integer, intent(out), optional :: status
+    call self%conclude(c_predict_device(self%handle, maps, features, flux, stream), status)
+  end subroutine predict_device
 
   ! The same, but the network's own output.
   subroutine predict_normalised(self, features, prediction, status)
