@@ -22,8 +22,8 @@ typedef struct gwf_channel_table {
 
 void gwf_channel_table_free(gwf_channel_table *table);
 
-/* Names of all channels, "lat", "u 16", "theta 137": one block, to be freed by free(); NULL when out
- * of memory. */
+/* Names of all channels, "lat", "u 16", "theta 137": one block, to be freed by free(); NULL when
+ * out of memory. */
 char **gwf_channel_names(const gwf_channel_table *table);
 
 /* What a network reads and writes.
