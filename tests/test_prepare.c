@@ -354,11 +354,13 @@ static void tiles(void)
     columns a;
     gwf_model model = make_model("uvthetaw", "global", true);
     gwf_prepare *prepare = make_prepare(&model, LEVELS);
-    float *x = make_floats((size_t)model.in.count * N);
+    float *x = make_floats((size_t)model.in.count * N), *first = NULL;
     for (int bottom_up = 0; bottom_up < 2; bottom_up++) {
         long outside[491] = {0}, wrong = 0, counted = 0;
         fill_hybrid(&a, bottom_up);
         CHECK_OK(gwf_prepare_run(prepare, &a.state, x, &err), err);
+        if (!bottom_up) first = cut(x, model.in.count, &(gwf_tile){0, 64, 0, 128});
+        CU_ASSERT_EQUAL(memcmp(x, first, (size_t)model.in.count * N * sizeof *x), 0);
         for (int i = 0; i < 5; i++) check_tile(&a, &model, cuts[i], x, outside);
         for (int i = 0; i < model.in.count; i++) {
             wrong += outside[i] != gwf_prepare_outside(prepare)[i];
@@ -371,6 +373,7 @@ static void tiles(void)
     gwf_prepare_free(&prepare);
     gwf_channel_table_free(&model.in);
     free(x);
+    free(first);
 }
 
 /* A tile's cells are named by their place on the globe. */

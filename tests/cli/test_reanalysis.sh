@@ -110,6 +110,9 @@ make w_in.nc --fields u,v,t,w,sp --grid model
 works "omega" "$gwflux" predict -m omega.nc -i omega_in.nc -o omega_out.nc
 works "w in its place" "$gwflux" predict -m omega.nc -i w_in.nc -o w_out.nc
 works "the same within 1e-5" compare w_out.nc 0 omega_out.nc 0 2 1e-5
+make w_theta_in.nc --fields u,v,theta,w,sp --grid model
+works "w with potential temperature" "$gwflux" predict -m omega.nc -i w_theta_in.nc -o w_theta_out.nc
+works "the same within 1e-5" compare w_theta_out.nc 0 omega_out.nc 0 2 1e-5
 works "prepare with omega" "$gwflux" prepare -m omega.nc -i omega_in.nc -o omega_features.nc
 works "predict from that" "$gwflux" predict -m omega.nc -i omega_features.nc -o omega_again.nc
 works "the same" compare omega_again.nc 0 omega_out.nc 0 2 0
