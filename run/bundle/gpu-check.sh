@@ -20,7 +20,7 @@ mkdir "$scratch/checks" "$scratch/bench" "$scratch/damaged"
 python_libraries=${LD_LIBRARY_PATH:-} # this machine's, without the bundle's
 # shellcheck source=run/bundle/env.sh
 . "$here/env.sh"
-export GWFLUX_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" GWFLUX_TEST_CACHE="$scratch/cache" TMPDIR="$scratch"
+export GWF_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" GWF_TEST_CACHE="$scratch/cache" TMPDIR="$scratch"
 
 # ---- checks: each leaves $scratch/checks/NUMBER.out and a JSON object in NUMBER.json ----
 
@@ -122,7 +122,7 @@ no_device() {
 
 # test_on BACKEND ROWS: with the full-width network on so many rows.
 test_on() {
-    GWFLUX_TEST_BACKEND=$1 GWFLUX_TEST_ROWS=$2 limited 300 "$here/bin/test_device"
+    GWF_TEST_BACKEND=$1 GWF_TEST_ROWS=$2 limited 300 "$here/bin/test_device"
 }
 
 agrees_with_cpu() {
