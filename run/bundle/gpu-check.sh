@@ -194,7 +194,7 @@ if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU |
     for test in "$here"/bin/test_*; do
         case ${test##*/} in
         test_device) beside "test_device" test_on cuda 64 ;;
-        *) beside "${test##*/}" limited 300 "$test" ;;
+        *) beside "${test##*/}" limited 300 env GWF_TEST_BACKEND=cuda "$test" ;;
         esac
     done
     wait
