@@ -236,9 +236,9 @@ static void check_same(gwf_engine *a, gwf_engine *b, const char *what)
     free(second);
 }
 
-static void check_pair(const char *const *settings, const char *what)
+static void check_pair(const char *model, const char *const *settings, const char *what)
 {
-    gwf_engine *a = must_create(wide_path(), settings), *b = must_create(wide_path(), settings);
+    gwf_engine *a = must_create(model, settings), *b = must_create(model, settings);
     check_same(a, a, what);
     check_same(a, b, "another engine");
     gwf_free(&a);
@@ -253,8 +253,9 @@ static void test_repeats(void)
     const char *const fixed[] = {"backend", backend, "tune", "off", NULL};
     const char *const tuned[] = {"backend", backend, "cache", kept ? kept : test_scratch("cache"),
                                  NULL};
-    check_pair(fixed, "not tuned");
-    check_pair(tuned, "tuned");
+    check_pair(wide_path(), fixed, "not tuned");
+    /* What is measured on a GPU for the full-width network, the benchmark finds in the cache. */
+    check_pair(kept ? wide_path() : small_path(), tuned, "tuned");
 }
 
 /* Two engines that take turns do not touch one another's maps. */
