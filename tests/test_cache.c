@@ -168,6 +168,20 @@ static void test_foreign(void)
     CU_ASSERT_FALSE(gwf_cache_read(folder, "another", &ears, &bytes, &size));
 }
 
+static void test_claimed(void)
+{
+    const char *folder = test_scratch("claimed");
+    CU_ASSERT_TRUE(gwf_cache_claim(folder, key, blob, sizeof blob, &ears));
+    CU_ASSERT_FALSE(gwf_cache_claim(folder, key, "other", 5, &ears));
+    CU_ASSERT_EQUAL(found(folder), 1);
+    CU_ASSERT_FALSE(gwf_cache_claim("off", key, blob, sizeof blob, &ears));
+    CU_ASSERT_TRUE(gwf_cache_is_on(folder));
+    CU_ASSERT_FALSE(gwf_cache_is_on("off"));
+    CU_ASSERT_FALSE(gwf_cache_is_on(NULL));
+    remove(file_of(folder));
+    CU_ASSERT_EQUAL(rmdir(folder), 0);
+}
+
 static void test_unwritable(void)
 {
     const char *path = test_scratch("file");
@@ -185,6 +199,7 @@ int main(void)
         {"the folder by the environment", test_variables},
         {"damaged files are absent, with a message", test_damaged},
         {"foreign files are absent", test_foreign},
+        {"the first one's stays", test_claimed},
         {"an unwritable folder is a message", test_unwritable},
     };
     return test_run("cache", tests, sizeof tests / sizeof *tests);

@@ -134,7 +134,7 @@ static void run_network(const gwf_network *network, const trial *t, const float 
         .threads = 2, .batch = t->batch, .precision = t->precision, .wrapped = t->watched};
     float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
     CHECK_OK(gwf_backend_start(t->backend, &config, &backend, &context, &err), err);
-    const gwf_site site = {backend, context, nlat, nlon, NULL};
+    const gwf_site site = {backend, context, nlat, nlon, NULL, NULL};
     CHECK_OK(gwf_plan_create(network, &site, &plan, &err), err);
     if (plan) {
         for (int again = 0; again < t->runs; again++) { /* the second map finds a used arena */
@@ -300,7 +300,7 @@ static void check_counts(const gwf_network *network, const gwf_backend *backend)
     gwf_plan *plan = NULL;
     const gwf_backend_config config = {.threads = 1, .batch = 2, .precision = GWF_FP32};
     CHECK_OK(gwf_backend_start(backend, &config, &backend, &context, &err), err);
-    const gwf_site site = {backend, context, 16, 32, NULL};
+    const gwf_site site = {backend, context, 16, 32, NULL, NULL};
     CHECK_OK(gwf_plan_create(network, &site, &plan, &err), err);
     int count = 0, up = 0;
     const gwf_step_time *times = plan ? gwf_plan_times(plan, &count) : NULL;
@@ -341,8 +341,8 @@ static void test_grid_refused(void)
     CHECK_OK(gwf_checkpoint_read(test_data("golden/unet.pt"), &set, &info, NULL, &err), err);
     CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &network, &err),
              err);
-    const gwf_site odd = {&gwf_backend_ref, NULL, 72, 144, NULL};
-    const gwf_site empty = {&gwf_backend_ref, NULL, 0, 16, NULL};
+    const gwf_site odd = {&gwf_backend_ref, NULL, 72, 144, NULL, NULL};
+    const gwf_site empty = {&gwf_backend_ref, NULL, 0, 16, NULL, NULL};
     CHECK_FAILS(gwf_plan_create(&network, &odd, &plan, &err), GWF_ERR_MISMATCH, err,
                 "72 latitudes and 144 longitudes");
     CHECK_FAILS(gwf_plan_create(&network, &empty, &plan, &err), GWF_ERR_MISMATCH, err,

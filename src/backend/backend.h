@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "backend/int8.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/option.h"
@@ -27,6 +28,10 @@ typedef struct gwf_view {
     size_t offset;
     int map_channels, first, channels;
     int rows, cols;
+    const gwf_int8 *int8; /* of the map, borrowed as long as a step has it; NULL: its values are
+                           * kept as the backend's precision says */
+    bool precise; /* only gates and store() read the map: a backend whose precision has shorter
+                   * values may keep it in float32 */
 } gwf_view;
 
 /* Part of each channel of a view. */
@@ -41,6 +46,8 @@ typedef enum gwf_activation {
     GWF_SIGMOID,
 } gwf_activation;
 
+/* Convolutions of a map in 8 bits multiply in 8 bits (backend/int8.h). Halo and gate leave a map as
+ * it is kept; all others may write another kind than they read, but none takes a gate in 8 bits. */
 typedef enum gwf_op_kind {
     GWF_OP_CONV, /* out = activation(weights * in + bias); zeros around in, pad_y and pad_x wide */
     GWF_OP_UPCONV, /* the same, of in with each value in a 2x2; 3x3, see below */
@@ -62,6 +69,8 @@ typedef struct gwf_op {
     const float
         *weights;       /* conv: (out.channels, in.channels, kernel, kernel), borrowed by prepare */
     const float *bias;  /* conv: (out.channels) */
+    const float *mean;  /* conv of a map in 8 bits: (in.channels), of in's values over a sample;
+                         * NULL:  not known; borrowed by prepare */
     int gate_channels;  /* gate: 1, or as many as out */
     int halo_y, halo_x; /* halo: width of the border on each side */
     int halo_zero;      /* halo: 1 for a tile, whose border comes from its neighbours afterwards */
@@ -147,7 +156,7 @@ typedef struct gwf_device {
     gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
     /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values (with INPUT results
      * may be left where they are); DATA when a result within the network is beyond the range of the
-     * precision. */
+     * precision. After a failure nothing of any lane is under way. */
     gwf_status (*wait)(gwf_context *context, int lane, unsigned *seen, gwf_error *err);
 
     /* Host memory that transfers need not copy first, from pin() to unpin(): faster, and nobody
@@ -218,10 +227,11 @@ struct gwf_backend {
     double (*executed)(const gwf_context *context, const gwf_step *step);
 };
 
-extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */
-extern const gwf_backend gwf_backend_cpu;   /* oneDNN */
-extern const gwf_backend gwf_backend_cuda;  /* cuDNN: finds libgwflux_cuda.so */
-extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
+extern const gwf_backend gwf_backend_ref;      /* plain loops, double sums: what the ops mean */
+extern const gwf_backend gwf_backend_cpu;      /* oneDNN */
+extern const gwf_backend gwf_backend_cpu_int8; /* "cpu" too: what opens for precision int8 */
+extern const gwf_backend gwf_backend_cuda;     /* cuDNN: finds libgwflux_cuda.so */
+extern const gwf_backend gwf_backend_guard;    /* any other, watched: for tests */
 
 /* Known backends, fastest first, ending with NULL (guard is not among them). */
 const gwf_backend *const *gwf_backends(void);

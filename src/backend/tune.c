@@ -26,11 +26,9 @@ static int remembered(const gwf_backend_config *config, const gwf_contest *conte
     return way;
 }
 
-int gwf_fastest_way(const gwf_backend_config *config, const gwf_contest *contest)
+static int measure(const gwf_contest *contest)
 {
-    if (!config->tune || contest->ways < 2) return 0;
-    int best = remembered(config, contest);
-    if (best >= 0) return best;
+    int best = -1;
     double least = HUGE_VAL;
     for (int i = 0; i < contest->ways; i++) {
         double seconds = HUGE_VAL;
@@ -39,8 +37,20 @@ int gwf_fastest_way(const gwf_backend_config *config, const gwf_contest *contest
         least = seconds;
         best = i;
     }
+    return best;
+}
+
+int gwf_fastest_way(const gwf_backend_config *config, const gwf_contest *contest)
+{
+    if (!config->tune || contest->ways < 2 || !gwf_cache_is_on(config->cache)) return 0;
+    const int known = remembered(config, contest);
+    if (known >= 0) return known;
+    const int best = measure(contest);
     if (best < 0) return 0;
     const char *name = contest->name(contest->user, best);
+    if (gwf_cache_claim(config->cache, contest->key, name, strlen(name), config->log)) return best;
+    const int others = remembered(config, contest);
+    if (others >= 0) return others;
     gwf_cache_write(config->cache, contest->key, name, strlen(name), config->log);
     return best;
 }

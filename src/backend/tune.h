@@ -14,8 +14,9 @@ typedef struct gwf_contest {
     void *user;
 } gwf_contest;
 
-/* The way to take: 0 where config->tune is off or none of them could be timed; else what the cache
- * says, else the fastest, which the cache then keeps. */
+/* The way to take. With config->tune on and a cache: what the cache says, else the fastest, which
+ * it then keeps; else, or where none of them could be timed, 0. What would not be remembered is not
+ * measured: runs, and the ranks of one, shall agree to the last bit. */
 int gwf_fastest_way(const gwf_backend_config *config, const gwf_contest *contest);
 
 #endif

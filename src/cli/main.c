@@ -9,7 +9,8 @@
 #include "io/nc.h"
 
 static const command *const commands[] = {
-    &command_import, &command_predict, &command_prepare, &command_info, &command_bench,
+    &command_import,  &command_quantise, &command_predict,
+    &command_prepare, &command_info,     &command_bench,
 #ifdef GWF_HAVE_MAGICS
     &command_plot,
 #endif
@@ -51,12 +52,17 @@ static int help(const char *topic)
         args_help(c);
         return 0;
     }
+    if (topic && strcmp(topic, "plugin") == 0) {
+        args_help_plugin();
+        return 0;
+    }
     printf("gwflux %s: gravity-wave momentum fluxes from nonlocal neural networks\n\n"
            "usage: gwflux COMMAND [options]\n\n",
            gwf_version());
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    printf("  %-10s %s\n\n", "help", "what a command takes: gwflux help predict");
+    printf("  %-10s %s\n\n", "help",
+           "what a command takes: gwflux help predict; a host model's options: gwflux help plugin");
     if (!topic) return 0;
     fprintf(stderr, "gwflux: error: there is no command %s\n", topic);
     return 2;
@@ -96,7 +102,7 @@ int main(int argc, char **argv)
     const command *c = find(argv[1]);
     if (!c) return help(argv[1]);
     if (argc > 2 && is_help(argv[2])) return help(argv[1]);
-    if (c->engine || c == &command_prepare) spin_shortly(argv);
+    if (c->engine || c == &command_prepare || c == &command_quantise) spin_shortly(argv);
     const int code = c->run(argc - 1, argv + 1);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     fprintf(stderr, "gwflux: error: standard output cannot be written\n");

@@ -1,55 +1,15 @@
 #include "cli/world.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "backend/backend.h"
 #include "cli/commands.h"
+#include "coupling/devices.h"
 #include "parallel/cores.h"
 
-/* A number that stands for the GPUs that this process sees, exact in a double; 0: it sees none. */
-static double devices_seen(void)
-{
-    enum { NAMES = 4096 };
-    char names[NAMES] = "";
-    uint64_t hash = 14695981039346656037U; /* FNV-1a */
-    if (gwf_cuda_devices(names, sizeof names, NULL) != GWF_OK) return 0;
-    for (const char *c = names; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211U;
-    return (double)(hash >> 12) + 1;
-}
-
-/* Ranks of a node that see the same GPUs are numbered, so that each takes one of its own. Where a
- * launcher shows each rank GPUs of its own, each is the first of its kind. */
-static gwf_status divide_devices(const gwf_comm *node, gwf_options *options, gwf_error *err)
-{
-    const int ranks = gwf_comm_size(node), me = gwf_comm_rank(node);
-    if (ranks == 1 || (strcmp(options->backend, "auto") && strcmp(options->backend, "cuda")))
-        return GWF_OK;
-    double *seen = calloc((size_t)ranks, sizeof *seen);
-    gwf_status status =
-        seen ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "no memory for the ranks of a node");
-    status = gwf_agree(node, status, err);
-    if (status == GWF_OK) {
-        seen[me] = devices_seen();
-        status = gwf_comm_max(node, seen, ranks, err);
-    }
-    for (int i = 0; i < ranks && status == GWF_OK; i++) {
-        const int same = seen[i] == seen[me];
-        options->device_ranks += same;
-        if (i < me) options->device_rank += same;
-    }
-    free(seen);
-    return status;
-}
-
-/* Cores and GPUs of the node among its ranks. */
 static gwf_status divide_node(world *w, gwf_options *options, gwf_error *err)
 {
     gwf_comm *node = NULL;
     GWF_TRY(gwf_comm_split_node(w->all, &node, err));
     gwf_status status = gwf_cores_share(node, options->threads, &options->threads, &w->log, err);
-    if (status == GWF_OK) status = divide_devices(node, options, err);
+    if (status == GWF_OK) status = gwf_devices_share(node, options, err);
     gwf_comm_free(&node);
     return status;
 }

@@ -37,6 +37,12 @@ static bool find_folder(const char *asked, char path[MAX_PATH])
     return n > 0 && n < MAX_PATH / 2; /* leaves room for the file's name */
 }
 
+bool gwf_cache_is_on(const char *folder)
+{
+    char path[MAX_PATH];
+    return find_folder(folder, path);
+}
+
 /* FOLDER/SHA256 of the key; false: there is no cache, or the key is none. */
 static bool find_file(const char *asked, const char *key, char path[MAX_PATH])
 {
@@ -135,18 +141,52 @@ static bool write_whole(int fd, const char *head, size_t n, const void *bytes, s
     return !fclose(file) && written;
 }
 
+/* Written whole beside its place: *aside; false, with a message, when that fails. */
+static bool write_aside(const char *path, const char *key, const void *bytes, size_t size,
+                        char aside[MAX_PATH])
+{
+    char head[MAX_HEAD];
+    const size_t n = make_head(key, bytes, size, head);
+    if (n == 0 || size > MAX_BLOB - n) return false;
+    make_folders(path);
+    snprintf(aside, MAX_PATH, "%.*s.XXXXXX", MAX_PATH - 8, path);
+    const int fd = mkstemp(aside);
+    if (fd < 0) return false;
+    if (write_whole(fd, head, n, bytes, size)) return true;
+    remove(aside);
+    return false;
+}
+
+static void complain(const char *path, const gwf_log *log)
+{
+    gwf_log_line(log, "%s: cannot be written (%s): what was measured is not remembered", path,
+                 strerror(errno));
+}
+
 void gwf_cache_write(const char *folder, const char *key, const void *bytes, size_t size,
                      const gwf_log *log)
 {
-    char path[MAX_PATH], aside[MAX_PATH], head[MAX_HEAD];
+    char path[MAX_PATH], aside[MAX_PATH];
     if (!find_file(folder, key, path)) return;
-    const size_t n = make_head(key, bytes, size, head);
-    if (n == 0 || size > MAX_BLOB - n) return;
-    make_folders(path);
-    snprintf(aside, sizeof aside, "%.*s.XXXXXX", MAX_PATH - 8, path);
-    const int fd = mkstemp(aside);
-    if (fd >= 0 && write_whole(fd, head, n, bytes, size) && rename(aside, path) == 0) return;
-    gwf_log_line(log, "%s: cannot be written (%s): what was measured is not remembered", path,
-                 strerror(errno));
-    if (fd >= 0) remove(aside);
+    if (!write_aside(path, key, bytes, size, aside)) {
+        complain(path, log);
+    } else if (rename(aside, path) != 0) {
+        complain(path, log);
+        remove(aside);
+    }
+}
+
+/* A link is made by one process only. */
+bool gwf_cache_claim(const char *folder, const char *key, const void *bytes, size_t size,
+                     const gwf_log *log)
+{
+    char path[MAX_PATH], aside[MAX_PATH];
+    if (!find_file(folder, key, path)) return false;
+    if (!write_aside(path, key, bytes, size, aside)) {
+        complain(path, log);
+        return false;
+    }
+    const bool first = link(aside, path) == 0;
+    remove(aside);
+    return first;
 }

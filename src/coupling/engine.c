@@ -41,10 +41,23 @@ static void describe(gwf_engine *engine)
              engine->backend->precision(engine->context));
 }
 
+/* The scales for precision int8; NULL for another precision. */
+static gwf_status find_int8(gwf_engine *engine, gwf_precision precision, const gwf_quantised **int8)
+{
+    *int8 = precision == GWF_INT8 ? &engine->model.int8 : NULL;
+    if (!*int8 || (*int8)->layers) return GWF_OK;
+    return gwf_fail(&engine->error, GWF_ERR_UNSUPPORTED,
+                    "%s: holds no scales for precision int8; gwflux quantise -m %s -i SAMPLE.nc -o "
+                    "MODEL-int8.nc makes a model that does",
+                    engine->model_path, engine->model_path);
+}
+
 static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
-                               const gwf_domain *grid, const gwf_log *log)
+                               const gwf_domain *grid, const gwf_log *log,
+                               const gwf_quantised **int8)
 {
     gwf_backend_config config = gwf_backend_configure(options, log);
+    GWF_TRY(find_int8(engine, config.precision, int8));
     const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
     if (options && options->batch && whole) config.batch = options->batch;
     engine->batch = config.batch;
@@ -58,10 +71,11 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    GWF_TRY(open_backend(engine, options, grid, log));
+    const gwf_quantised *int8 = NULL;
+    GWF_TRY(open_backend(engine, options, grid, log, &int8));
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
-    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
+    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL, int8};
     if (grid->comm && gwf_comm_size(grid->comm) > 1) {
         GWF_TRY(gwf_share_create(&engine->model, grid, share, err));
         site.nlat = share->tiles.mine.rows;

@@ -31,6 +31,8 @@ struct gwf_plan {
     bool apart;
     gwf_step_time *times; /* load, the steps, store */
     size_t arena_bytes, unshared_bytes;
+    gwf_int8 *int8; /* of each map: views point here */
+    float *scales;  /* of all of them */
     gwf_tap *tap;
     void *tap_user;
     float *tap_values; /* as large as the largest result */
@@ -41,7 +43,8 @@ typedef struct layout {
     const gwf_network *network;
     const gwf_site *site;
     int block;
-    gwf_extent *extents; /* one per map */
+    gwf_extent *extents;  /* one per map */
+    const gwf_int8 *int8; /* likewise */
 } layout;
 
 static int rows_of(const layout *l, const gwf_map *map)
@@ -52,6 +55,15 @@ static int rows_of(const layout *l, const gwf_map *map)
 static int cols_of(const layout *l, const gwf_map *map)
 {
     return (l->site->nlon >> map->level) + 2 * map->halo_x;
+}
+
+/* Do only gates and the output read it? */
+static bool is_precise(const gwf_network *network, int map)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        if (network->layers[i].in.map == map && network->layers[i].kind != GWF_OP_GATE)
+            return false;
+    return true;
 }
 
 static gwf_view view_of(const layout *l, gwf_slice slice)
@@ -65,6 +77,8 @@ static gwf_view view_of(const layout *l, gwf_slice slice)
         .channels = gwf_rounded_channels(l->network, slice, l->block),
         .rows = rows_of(l, map),
         .cols = cols_of(l, map),
+        .int8 = l->int8[slice.map].scale ? &l->int8[slice.map] : NULL,
+        .precise = is_precise(l->network, slice.map),
     };
 }
 
@@ -96,7 +110,8 @@ static void find_lifetimes(const layout *l, gwf_plan *plan)
     plan->arena_bytes = gwf_arena_lay_out(l->extents, n->n_maps);
 }
 
-static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *folded)
+static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *folded,
+                    const float *mean)
 {
     const gwf_map *out = &l->network->maps[layer->out.map];
     return (gwf_op){
@@ -109,6 +124,7 @@ static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *f
         .activation = layer->activation,
         .weights = folded->weights,
         .bias = folded->bias,
+        .mean = mean,
         .gate_channels = layer->gate_channels > 1
                              ? gwf_rounded_channels(l->network, layer->in, l->block)
                              : layer->gate_channels,
@@ -138,39 +154,54 @@ static double bytes_of(const layout *l, const gwf_view *view)
 }
 
 /* What a layer costs, for gwflux bench. */
-static void count_step(const layout *l, const gwf_plan *plan, int i, const gwf_op *op)
+static void count_step(const layout *l, const gwf_layer *layer, const gwf_step *step,
+                       const gwf_op *op, gwf_step_time *t)
 {
-    const gwf_layer *layer = &l->network->layers[i];
-    const gwf_step *step = plan->steps[i].step;
-    const gwf_backend *backend = plan->backend;
-    gwf_step_time *t = &plan->times[i + 1];
-    t->algorithm = backend->algorithm(plan->context, step);
+    const gwf_backend *backend = l->site->backend;
+    gwf_context *context = l->site->context;
+    t->algorithm = backend->algorithm(context, step);
     t->macs = gwf_layer_macs(l->network, layer, l->site->nlat, l->site->nlon);
-    t->executed = t->macs * (backend->executed ? backend->executed(plan->context, step) : 1);
+    t->executed = t->macs * (backend->executed ? backend->executed(context, step) : 1);
     t->bytes = bytes_of(l, &op->in) + bytes_of(l, &op->out);
     if (op->kind == GWF_OP_GATE) t->bytes += bytes_of(l, &op->out);
+}
+
+/* The step itself; weights are gone afterwards. */
+static gwf_status prepare_step(const layout *l, const gwf_layer *layer, planned_step *planned,
+                               gwf_step_time *time, gwf_error *err)
+{
+    const gwf_site *site = l->site;
+    gwf_folded folded = {0};
+    float *mean = NULL;
+    gwf_status status = GWF_OK;
+    if (layer->kernel) {
+        GWF_TRY_DONE(gwf_fold(l->network, layer, l->block, &folded, err));
+        GWF_TRY_DONE(gwf_quantised_mean(l->network, site->int8, layer, l->block, &mean, err));
+    }
+    const gwf_op op = op_of(l, layer, &folded, mean);
+    planned->out = op.out;
+    planned->channels = gwf_slice_channels(l->network, layer->out);
+    GWF_TRY_DONE(site->backend->prepare(site->context, &op, &planned->step, err));
+    if (layer->kind == GWF_OP_HALO && site->tiles)
+        status = gwf_border_create(site->backend, site->context, &op, site->tiles, &planned->border,
+                                   err);
+    name_step(time, layer->name, &op.out, planned->channels);
+    count_step(l, layer, planned->step, &op, time);
+done:
+    gwf_folded_free(&folded);
+    free(mean);
+    return status;
 }
 
 static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_error *err)
 {
     const gwf_layer *layer = &l->network->layers[i];
     planned_step *planned = &plan->steps[i];
-    gwf_folded folded = {0};
-    if (layer->kernel) GWF_TRY(gwf_fold(l->network, layer, l->block, &folded, err));
-    const gwf_op op = op_of(l, layer, &folded);
-    planned->out = op.out;
-    planned->channels = gwf_slice_channels(l->network, layer->out);
-    gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
-    gwf_folded_free(&folded);
-    if (status == GWF_OK && layer->kind == GWF_OP_HALO && l->site->tiles)
-        status = gwf_border_create(plan->backend, plan->context, &op, l->site->tiles,
-                                   &planned->border, err);
+    const gwf_status status = prepare_step(l, layer, planned, &plan->times[i + 1], err);
     if (status != GWF_OK) {
         gwf_error_prefix(err, "layer %s", layer->name);
         return status;
     }
-    name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
-    count_step(l, plan, i, &op);
     return GWF_OK;
 }
 
@@ -245,8 +276,10 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
     plan->n_steps = network->n_layers;
     plan->inputs = network->inputs;
     plan->outputs = network->outputs;
-    const layout l = {network, site, site->backend->channel_block(site->context), extents};
-    status = prepare_all(&l, plan, err);
+    const int block = site->backend->channel_block(site->context);
+    status = gwf_quantised_maps(network, site->int8, block, &plan->int8, &plan->scales, err);
+    const layout l = {network, site, block, extents, plan->int8};
+    if (status == GWF_OK) status = prepare_all(&l, plan, err);
 done:
     free(extents);
     if (status != GWF_OK) gwf_plan_free(&plan);
@@ -265,6 +298,8 @@ void gwf_plan_free(gwf_plan **plan)
     free(p->steps);
     free(p->handles);
     free(p->times);
+    free(p->int8);
+    free(p->scales);
     free(p->tap_values);
     free(p);
     *plan = NULL;
@@ -377,9 +412,11 @@ static gwf_status enqueue(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
 gwf_status gwf_plan_begin(gwf_plan *plan, int lane, const gwf_maps *maps, gwf_error *err)
 {
     const gwf_device *device = plan->backend->device;
+    unsigned seen = 0;
     GWF_TRY(device->enter(plan->context, lane, maps->physical, err));
     const gwf_status status = enqueue(plan, maps, err);
     device->enter(plan->context, -1, false, NULL);
+    if (status != GWF_OK) device->wait(plan->context, lane, &seen, NULL);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "engine/network.h"
+#include "engine/quantised.h"
 #include "parallel/tiles.h"
 
 typedef struct gwf_plan gwf_plan;
@@ -12,8 +13,9 @@ typedef struct gwf_plan gwf_plan;
 typedef struct gwf_site {
     const gwf_backend *backend;
     gwf_context *context;
-    int nlat, nlon;         /* of the map, or of this rank's tile of it */
-    const gwf_tiles *tiles; /* NULL: the map is whole */
+    int nlat, nlon;            /* of the map, or of this rank's tile of it */
+    const gwf_tiles *tiles;    /* NULL: the map is whole */
+    const gwf_quantised *int8; /* NULL: nothing is in 8 bits; it was checked, and is not kept */
 } gwf_site;
 
 /* Lay out the maps in one arena, fold and pack the weights, prepare every step. The network and
