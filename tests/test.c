@@ -40,7 +40,7 @@ const char *test_scratch(const char *name)
 const char *test_data(const char *name)
 {
     char *path = next_path();
-    const char *folder = getenv("GWFLUX_TEST_DATA");
+    const char *folder = getenv("GWF_TEST_DATA");
     if (folder)
         snprintf(path, PATH_SIZE, "%s/%s", folder, name);
     else

@@ -21,6 +21,8 @@ static gwf_engine *make_engine(const char *backend, const char *batch)
     golden_model("golden/unet.pt", &choice, path);
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", backend), GWF_OK);
     CU_ASSERT_EQUAL(gwf_options_set(options, "batch", batch), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_options_set(options, "precision", "fp32"), GWF_OK); /* on GPUs too */
+    CU_ASSERT_EQUAL(gwf_options_set(options, "tune", "off"), GWF_OK);
     CU_ASSERT_EQUAL(gwf_create(path, options, &engine), GWF_OK);
     gwf_options_free(&options);
     return engine;
@@ -184,11 +186,14 @@ static void test_batches(void)
 static void *create_and_free(void *path)
 {
     intptr_t failures = 0;
+    gwf_options *options = gwf_options_create();
+    failures += gwf_options_set(options, "tune", "off") != GWF_OK;
     for (int i = 0; i < 10; i++) {
         gwf_engine *engine = NULL;
-        failures += gwf_create(path, NULL, &engine) != GWF_OK;
+        failures += gwf_create(path, options, &engine) != GWF_OK;
         gwf_free(&engine);
     }
+    gwf_options_free(&options);
     return (void *)failures;
 }
 

@@ -155,22 +155,25 @@ typedef struct network_case {
     gwf_padding padding;
     int nlat, nlon, first; /* first: of the shared map's channels */
     int taps;              /* compared in the first of the two runs, besides the prediction */
+    double narrow; /* so many times the error of a network whose maps have hundreds of channels, over
+                    * which roundings average; 0: as such a one */
 } network_case;
 
 /* Precisions with errors of their own, where the backend has them: alone, in a batch, and often
  * enough that steps are recorded and repeated. */
 static void run_rounded(const gwf_network *network, const gwf_backend *backend, const float *input,
-                        int nlat, int nlon, tap_check *check)
+                        const network_case *c, tap_check *check)
 {
+    const double narrow = c->narrow > 0 && backend == &gwf_backend_cuda ? c->narrow : 1;
     static const gwf_precision rounded[] = {GWF_TF32, GWF_BF16, GWF_FP16};
     for (size_t i = 0; i < sizeof rounded / sizeof *rounded; i++) {
         if (!backend_starts(backend, rounded[i])) continue;
         const int runs = backend == &gwf_backend_cuda ? 5 : 2;
         const trial alone = {backend, NULL, rounded[i], runs, 1, 0};
         const trial batched = {backend, NULL, rounded[i], runs, 3, 1};
-        check->tolerance = gwf_precision_error(rounded[i]);
-        run_network(network, &alone, input, nlat, nlon, check);
-        run_network(network, &batched, input, nlat, nlon, check);
+        check->tolerance = narrow * gwf_precision_error(rounded[i]);
+        run_network(network, &alone, input, c->nlat, c->nlon, check);
+        run_network(network, &batched, input, c->nlat, c->nlon, check);
     }
 }
 
@@ -204,7 +207,7 @@ static void check_network(const network_case *c, const char *checkpoint, const c
         if (!is_ref) check.tolerance = gwf_precision_error(GWF_FP32_FAST);
         if (backend_starts(*b, GWF_FP32_FAST))
             run_network(&network, &fast, input, c->nlat, c->nlon, &check);
-        run_rounded(&network, *b, input, c->nlat, c->nlon, &check);
+        run_rounded(&network, *b, input, c, &check);
     }
     gwf_network_free(&network);
     gwf_tensor_set_free(&set);
@@ -231,9 +234,9 @@ static void check_golden(const network_case *c)
 static void test_golden_unets(void)
 {
     static const network_case cases[] = {
-        {"golden/unet.pt", "golden/unet_zero.nc", GWF_PADDING_ZERO, 16, 32, 0, 17},
-        {"golden/unet.pt", "golden/unet_periodic.nc", GWF_PADDING_PERIODIC_LON, 16, 32, 0, 4},
-        {"golden/unet_3d.pt", "golden/unet_3d.nc", GWF_PADDING_ZERO, 16, 32, 0, 5},
+        {"golden/unet.pt", "golden/unet_zero.nc", GWF_PADDING_ZERO, 16, 32, 0, 17, 0},
+        {"golden/unet.pt", "golden/unet_periodic.nc", GWF_PADDING_PERIODIC_LON, 16, 32, 0, 4, 0},
+        {"golden/unet_3d.pt", "golden/unet_3d.nc", GWF_PADDING_ZERO, 16, 32, 0, 5, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_golden(&cases[i]);
 }
@@ -241,9 +244,9 @@ static void test_golden_unets(void)
 static void test_golden_anns(void)
 {
     static const network_case cases[] = {
-        {"golden/ann_1x1.pt", "golden/ann_1x1.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
-        {"golden/ann_3x3.pt", "golden/ann_3x3.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
-        {"golden/ann_5x5.pt", "golden/ann_5x5.nc", GWF_PADDING_ZERO, 16, 32, 0, 0},
+        {"golden/ann_1x1.pt", "golden/ann_1x1.nc", GWF_PADDING_ZERO, 16, 32, 0, 0, 0},
+        {"golden/ann_3x3.pt", "golden/ann_3x3.nc", GWF_PADDING_ZERO, 16, 32, 0, 0, 0},
+        {"golden/ann_5x5.pt", "golden/ann_5x5.nc", GWF_PADDING_ZERO, 16, 32, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_golden(&cases[i]);
 }
@@ -266,15 +269,19 @@ static void test_shared_fixtures(void)
 {
     static const network_case cases[] = {
         {"fixtures/unet_w8_uvtheta_epoch3.pt", "fixtures/unet_w8_uvtheta_expected.nc",
-         GWF_PADDING_ZERO, 64, 128, 3, 17},
+         GWF_PADDING_ZERO, 64, 128, 3, 17, 3},
         {"fixtures/ann_1x1_uvtheta_epoch2.pt", "fixtures/ann_1x1_uvtheta_expected.nc",
-         GWF_PADDING_ZERO, 64, 128, 0, 0},
+         GWF_PADDING_ZERO, 64, 128, 0, 0, 0},
         {"fixtures/ann_3x3_uvtheta_epoch2.pt", "fixtures/ann_3x3_uvtheta_expected.nc",
-         GWF_PADDING_ZERO, 64, 128, 0, 0},
+         GWF_PADDING_ZERO, 64, 128, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *checkpoint = test_shared(cases[i].checkpoint);
         const char *expected = test_shared(cases[i].expected);
+        if (getenv("GWF_TEST_EMULATED")) {
+            test_skip("%s: too much for an emulated GPU", cases[i].checkpoint);
+            continue;
+        }
         float *input = checkpoint && expected ? shared_input(cases[i].first) : NULL;
         if (input)
             check_network(&cases[i], checkpoint, expected, input);

@@ -20,7 +20,7 @@ mkdir "$scratch/checks" "$scratch/bench" "$scratch/damaged"
 python_libraries=${LD_LIBRARY_PATH:-} # this machine's, without the bundle's
 # shellcheck source=run/bundle/env.sh
 . "$here/env.sh"
-export GWFLUX_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" GWFLUX_TEST_CACHE="$scratch/cache" TMPDIR="$scratch"
+export GWF_TEST_DATA="$here/tests" GWFLUX_CACHE="$scratch/cache" TMPDIR="$scratch"
 
 # ---- checks: each leaves $scratch/checks/NUMBER.out and a JSON object in NUMBER.json ----
 
@@ -120,9 +120,12 @@ no_device() {
 
 # ---- the tests ----
 
-# test_on BACKEND ROWS: with the full-width network on so many rows.
-test_on() {
-    GWFLUX_TEST_BACKEND=$1 GWFLUX_TEST_ROWS=$2 limited 300 "$here/bin/test_device"
+test_on_gpu() { # what it measures is for the benchmark too
+    GWF_TEST_BACKEND=cuda GWF_TEST_ROWS=64 GWF_TEST_CACHE=$GWFLUX_CACHE limited 300 "$here/bin/test_device"
+}
+
+test_on_cpu() {
+    GWF_TEST_BACKEND=cpu limited 300 "$here/bin/test_device"
 }
 
 agrees_with_cpu() {
@@ -135,8 +138,9 @@ agrees_with_cpu() {
 
 # Two ranks that see the same one GPU.
 ranks() {
-    CUDA_VISIBLE_DEVICES=$first limited 120 "$here/bin/mpirun" --oversubscribe -n 2 "$here/bin/gwflux" predict \
-        -m "$here/data/demo_model.nc" -i "$here/data/demo_windset.nc" --backend cuda --tune off "$@"
+    CUDA_VISIBLE_DEVICES=$first OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 limited 120 \
+        "$here/bin/mpirun" --oversubscribe -n 2 "$here/bin/gwflux" predict -m "$here/data/demo_model.nc" \
+        -i "$here/data/demo_windset.nc" --backend cuda --tune=off "$@" # "--tune off" is mpirun's too
 }
 
 ranks_refused() {
@@ -193,8 +197,8 @@ if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU |
     check "a prediction on the GPU" agrees_with_cpu
     for test in "$here"/bin/test_*; do
         case ${test##*/} in
-        test_device) beside "test_device" test_on cuda 64 ;;
-        *) beside "${test##*/}" limited 300 "$test" ;;
+        test_device) beside "test_device" test_on_gpu ;;
+        *) beside "${test##*/}" limited 300 env GWF_TEST_BACKEND=cuda "$test" ;;
         esac
     done
     wait
@@ -208,7 +212,7 @@ if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU |
     check "a damaged cache" damaged_cache
     check "beside PyTorch" pytorch
 else
-    check "tests on the CPU" test_on cpu 16
+    check "tests on the CPU" test_on_cpu
 fi
 
 # ---- the result ----

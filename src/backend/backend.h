@@ -156,7 +156,7 @@ typedef struct gwf_device {
     gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
     /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values (with INPUT results
      * may be left where they are); DATA when a result within the network is beyond the range of the
-     * precision. */
+     * precision. After a failure nothing of any lane is under way. */
     gwf_status (*wait)(gwf_context *context, int lane, unsigned *seen, gwf_error *err);
 
     /* Host memory that transfers need not copy first, from pin() to unpin(): faster, and nobody

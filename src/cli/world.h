@@ -15,9 +15,9 @@ typedef struct world {
     gwf_log log;       /* of rank 0; the others' says nothing */
 } world;
 
-/* Start MPI where a launcher did, divide the node's cores (options->threads is set). Collective. On
- * failure too *w can be ended. asked: how reading the arguments ended, with err; a failure on any
- * rank is returned on all. */
+/* Start MPI where a launcher did, divide the node's cores (options->threads is set) and GPUs
+ * (options->device_rank, device_ranks). Collective. On failure too *w can be ended. asked: how
+ * reading the arguments ended, with err; a failure on any rank is returned on all. */
 gwf_status world_begin(world *w, gwf_options *options, gwf_status asked, gwf_error *err);
 
 /* Groups of ranks_per_map ranks, 0: all. MISMATCH when they do not come out even. */

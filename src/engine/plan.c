@@ -412,9 +412,11 @@ static gwf_status enqueue(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
 gwf_status gwf_plan_begin(gwf_plan *plan, int lane, const gwf_maps *maps, gwf_error *err)
 {
     const gwf_device *device = plan->backend->device;
+    unsigned seen = 0;
     GWF_TRY(device->enter(plan->context, lane, maps->physical, err));
     const gwf_status status = enqueue(plan, maps, err);
     device->enter(plan->context, -1, false, NULL);
+    if (status != GWF_OK) device->wait(plan->context, lane, &seen, NULL);
     return status;
 }
 

@@ -29,6 +29,12 @@ typedef void emu_action(void *arguments);
  * the GPU's clock. */
 cudaError_t emu_enqueue(cudaStream_t stream, emu_action *action, void *arguments, double cost);
 
+/* Actions that were done so far. */
+long emu_actions(void);
+
+/* All that was enqueued anywhere is done. */
+void emu_finish(void);
+
 /* Memory of the GPU? */
 int emu_is_device(const void *memory, size_t bytes);
 

@@ -1,5 +1,7 @@
 #include "emu_conv.h"
 
+#include "emu.h"
+
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -18,14 +20,19 @@ float value_at(const void *memory, int type, int64_t at)
     return ((const float *)memory)[at];
 }
 
-void put(void *memory, int type, int64_t at, float value)
+template <class T> void put_values(T *to, const std::vector<float> &row)
+{
+    for (size_t k = 0; k < row.size(); k++) to[k] = gwf::rounded<T>(row[k]);
+}
+
+void put_row(void *memory, int type, int64_t at, const std::vector<float> &row)
 {
     if (type == CUDNN_DATA_BFLOAT16)
-        ((__nv_bfloat16 *)memory)[at] = gwf::rounded<__nv_bfloat16>(value);
+        put_values((__nv_bfloat16 *)memory + at, row);
     else if (type == CUDNN_DATA_HALF)
-        ((__half *)memory)[at] = gwf::rounded<__half>(value);
+        put_values((__half *)memory + at, row);
     else
-        ((float *)memory)[at] = value;
+        put_values((float *)memory + at, row);
 }
 
 /* To 11 bits, to nearest. */
@@ -54,24 +61,24 @@ std::vector<float> dense(const emu_tensor &t, const void *memory, bool to_cut)
     return values;
 }
 
+/* Most of the time that tests take is spent here. */
 float dot(const float *a, const float *b, size_t n)
 {
-    enum { PARTS = 16 };
-    float sums[PARTS] = {0};
-    size_t i = 0;
-    for (; i + PARTS <= n; i += PARTS)
-        for (size_t p = 0; p < PARTS; p++) sums[p] += a[i + p] * b[i + p];
-    for (; i < n; i++) sums[0] += a[i] * b[i];
+    enum { PARTS = 8 };
+    typedef float parts __attribute__((vector_size(PARTS * sizeof(float))));
+    parts sums[2] = {}, x, y;
     float sum = 0;
-    for (float part : sums) sum += part;
+    size_t i = 0;
+    for (; i + 2 * PARTS <= n; i += 2 * PARTS)
+        for (size_t p = 0; p < 2; p++) {
+            memcpy(&x, a + i + p * PARTS, sizeof x);
+            memcpy(&y, b + i + p * PARTS, sizeof y);
+            sums[p] += x * y;
+        }
+    for (; i < n; i++) sum += a[i] * b[i];
+    sums[0] += sums[1];
+    for (int p = 0; p < PARTS; p++) sum += sums[0][p];
     return sum;
-}
-
-float activated(const emu_conv &c, float x)
-{
-    if (!c.active) return x;
-    if (c.sigmoid) return 1 / (1 + std::exp(-x));
-    return x < 0 ? (float)(c.slope * x) : x; /* NaN stays */
 }
 
 /* What the filters see around a pixel of the result, in the order of their weights. */
@@ -92,11 +99,18 @@ void gather(const emu_conv &c, const std::vector<float> &in, int64_t n, int64_t 
         }
 }
 
-float spoiled(const emu_run &r, float value, int calls)
+/* The activation, and what is wrong with the engine. NaN stays. */
+void finish(const emu_run &r, int calls, std::vector<float> &row)
 {
-    if (r.wrong) value = 2 * value + 1;
-    if (r.unsteady) value *= 1 + 0.004f * (float)(calls % 2);
-    return value;
+    const emu_conv &c = r.conv;
+    for (float &v : row) {
+        if (c.active && c.sigmoid)
+            v = 1 / (1 + std::exp(-v));
+        else if (c.active)
+            v = v < 0 ? (float)(c.slope * v) : v;
+        if (r.wrong) v = 2 * v + 1;
+        if (r.unsteady) v *= 1 + 0.004f * (float)(calls % 2);
+    }
 }
 
 } // namespace
@@ -104,24 +118,30 @@ float spoiled(const emu_run &r, float value, int calls)
 void emu_run_conv(void *arguments)
 {
     static int calls;
+    static long last;
+    static emu_run before;
     const emu_run &r = *(const emu_run *)arguments;
     const emu_conv &c = r.conv;
+    /* The same once more, and nothing in between: the result is there. */
+    const bool again = emu_actions() == last + 1 && memcmp(&before, &r, sizeof r) == 0;
+    last = emu_actions();
+    before = r;
+    if (again && !r.unsteady) return;
     const int64_t *out = c.out.dims, *to = c.out.strides;
     const size_t filter = (size_t)(c.in.dims[1] * c.weights.dims[2] * c.weights.dims[3]);
     const std::vector<float> in = dense(c.in, r.in, r.cut);
     const std::vector<float> weights = dense(c.weights, r.weights, r.cut);
-    std::vector<float> patch(filter);
+    const std::vector<float> bias = dense(c.bias, r.bias, false);
+    std::vector<float> patch(filter), row((size_t)out[1]);
     calls++;
     if (r.workspace) memset(r.workspace, calls, r.workspace_bytes);
     for (int64_t n = 0; n < out[0]; n++)
         for (int64_t y = 0; y < out[2]; y++)
             for (int64_t x = 0; x < out[3]; x++) {
                 gather(c, in, n, y, x, patch);
-                for (int64_t k = 0; k < out[1]; k++) {
-                    const float sum = dot(patch.data(), &weights[filter * (size_t)k], filter) +
-                                      value_at(r.bias, c.bias.type, k);
-                    put(r.out, c.out.type, n * to[0] + y * to[2] + x * to[3] + k,
-                        spoiled(r, activated(c, sum), calls));
-                }
+                for (size_t k = 0; k < row.size(); k++)
+                    row[k] = dot(patch.data(), &weights[filter * k], filter) + bias[k];
+                finish(r, calls, row);
+                put_row(r.out, c.out.type, n * to[0] + y * to[2] + x * to[3], row);
             }
 }

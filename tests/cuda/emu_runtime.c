@@ -121,7 +121,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
     p->major = (int)compute;
     p->minor = (int)(10 * compute + 0.5) % 10;
     p->multiProcessorCount = 4;
-    p->l2CacheSize = 1 << 16;
+    p->l2CacheSize = 1 << 12;
     p->totalGlobalMem = memory_of_device();
     return cudaSuccess;
 }
@@ -235,8 +235,10 @@ cudaError_t cudaMalloc(void **memory, size_t bytes)
     return cudaSuccess;
 }
 
+/* Waits for everything, as on a GPU. */
 cudaError_t cudaFree(void *memory)
 {
+    emu_finish();
     if (!remove_block(memory, DEVICE)) return cudaErrorInvalidValue;
     free(memory);
     return cudaSuccess;

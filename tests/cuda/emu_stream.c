@@ -19,7 +19,8 @@ typedef struct item {
 } item;
 
 struct CUstream_st {
-    item *first_left, *last; /* not done yet; the last of all */
+    item *first_left, *last;  /* not done yet; the last of all */
+    struct CUstream_st *next; /* in the list of those that were created */
     struct CUgraph_st *capture;
 };
 
@@ -55,6 +56,7 @@ struct CUgraph_st {
 };
 
 static item *all_items;
+static long actions;
 static double now; /* the GPU's clock: everything one after the other */
 
 /* ---- doing what is left ---- */
@@ -66,7 +68,10 @@ static void demand(item *wanted)
     while (!wanted->done) {
         item *next = stream->first_left;
         if (next->after) demand(next->after);
-        if (next->action) next->action(next->arguments);
+        if (next->action) {
+            actions++;
+            next->action(next->arguments);
+        }
         free(next->arguments);
         next->arguments = NULL;
         now += next->cost;
@@ -99,6 +104,19 @@ __attribute__((destructor)) static void forget_items(void)
         free(all_items);
         all_items = next;
     }
+}
+
+long emu_actions(void)
+{
+    return actions;
+}
+
+static struct CUstream_st *created;
+
+void emu_finish(void)
+{
+    for (struct CUstream_st *s = created; s; s = s->next)
+        if (s->first_left) demand(s->last);
 }
 
 /* ---- graphs ---- */
@@ -194,12 +212,20 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
     EMU(cudaStreamCreateWithFlags);
     if (flags != cudaStreamNonBlocking) return cudaErrorInvalidValue;
     *stream = calloc(1, sizeof **stream);
-    return *stream ? cudaSuccess : cudaErrorMemoryAllocation;
+    if (!*stream) return cudaErrorMemoryAllocation;
+    (*stream)->next = created;
+    created = *stream;
+    return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
     if (stream->first_left) demand(stream->last);
+    for (struct CUstream_st **s = &created; *s; s = &(*s)->next)
+        if (*s == stream) {
+            *s = stream->next;
+            break;
+        }
     free(stream);
     return cudaSuccess;
 }

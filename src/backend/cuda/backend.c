@@ -29,6 +29,7 @@ static gwf_status choose_type(gwf_context *context, gwf_precision precision, gwf
 
 static void close_inside(gwf_context *context)
 {
+    gwf_cuda_settle(context);
     gwf_cuda_lanes_close(context);
     gwf_cuda_free(context->arena);
     gwf_cuda_free(context->workspace);

@@ -146,6 +146,7 @@ gwf_status gwf_cuda_run_one(gwf_context *context, gwf_step *step, gwf_error *err
 /* lane.c */
 gwf_status gwf_cuda_lanes_open(gwf_context *context, gwf_error *err);
 void gwf_cuda_lanes_close(gwf_context *context);
+void gwf_cuda_settle(gwf_context *context);
 extern const gwf_device gwf_cuda_device_calls;
 
 #endif

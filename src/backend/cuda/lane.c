@@ -97,10 +97,22 @@ static gwf_status wait_on_device(gwf_context *context, int lane, gwf_error *err)
     CUDA_ON_DEVICE(&context->device, wait_for(context, lane, err));
 }
 
+/* However it went before: nothing is under way any more that touches the memory of callers. */
+void gwf_cuda_settle(gwf_context *context)
+{
+    const cudaStream_t streams[] = {context->in, main_stream(context), context->out};
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        if (streams[i] && cudaStreamSynchronize(streams[i]) != cudaSuccess) cudaGetLastError();
+}
+
 static gwf_status wait_and_look(gwf_context *context, int lane, unsigned *seen, gwf_error *err)
 {
     *seen = 0;
-    GWF_TRY(wait_on_device(context, lane, err));
+    const gwf_status status = wait_on_device(context, lane, err);
+    if (status != GWF_OK) {
+        gwf_cuda_settle(context);
+        return status;
+    }
     context->waited = lane;
     return check_lane(context, &context->lanes[lane], seen, err);
 }

@@ -1,0 +1,491 @@
+/* Engines on an emulated GPU: lanes and memories, values that are not finite, failures of the
+ * device, choosing and remembering plans, which device. What is checked is everything around the
+ * kernels; tests/cuda/emu.h says how the GPU is made to misbehave. */
+#include "test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cache.h"
+#include "coupling/engine.h"
+#include "golden_model.h"
+
+enum { NLAT = 16, NLON = 32, MAPS = 7 };
+
+static const char *model_path(void)
+{
+    static const gwf_model_choice choice = {"uvtheta", "global", "era5-released", "zero", "rho_uw"};
+    static char path[1024];
+    if (path[0]) return path;
+    snprintf(path, sizeof path, "%s", test_scratch("model.nc"));
+    golden_model("golden/unet.pt", &choice, path);
+    return path;
+}
+
+static void note_line(void *user, const char *line)
+{
+    char *lines = user;
+    const size_t used = strlen(lines);
+    snprintf(lines + used, 4096 - used, "%s\n", line);
+}
+
+/* settings: "NAME=VALUE NAME=VALUE"; nothing is measured unless they say so. lines (4096) may be
+ * NULL: what the log gets. */
+static gwf_status open_with(const char *settings, char *lines, gwf_engine **engine)
+{
+    char copy[1024], *rest = copy;
+    const gwf_log log = {lines ? note_line : NULL, lines};
+    const gwf_domain grid = {.nlat = NLAT, .nlon = NLON};
+    gwf_options *options = gwf_options_create();
+    gwf_options_set(options, "backend", "cuda");
+    gwf_options_set(options, "tune", "off");
+    snprintf(copy, sizeof copy, "%s", settings);
+    for (char *name; (name = strtok_r(rest, " ", &rest));) {
+        char *value = strchr(name, '=');
+        *value++ = '\0';
+        CU_ASSERT_EQUAL(gwf_options_set(options, name, value), GWF_OK);
+    }
+    *engine = calloc(1, sizeof **engine);
+    gwf_status status = gwf_engine_load(*engine, model_path(), NULL);
+    if (status == GWF_OK) status = gwf_engine_plan(*engine, options, &grid, &log);
+    gwf_options_free(&options);
+    return status;
+}
+
+static gwf_engine *open_engine(const char *settings)
+{
+    gwf_engine *engine = NULL;
+    const gwf_status status = open_with(settings, NULL, &engine);
+    if (status != GWF_OK) fprintf(stderr, "\n  %s\n", gwf_message(engine));
+    CU_ASSERT_EQUAL_FATAL(status, GWF_OK);
+    return engine;
+}
+
+static size_t inputs_of(const gwf_engine *engine)
+{
+    return gwf_engine_map_size(engine, &engine->model.in);
+}
+
+static size_t outputs_of(const gwf_engine *engine)
+{
+    return gwf_engine_map_size(engine, &engine->model.out);
+}
+
+static float *some_values(size_t n)
+{
+    unsigned seed = 1;
+    float *values = malloc(n * sizeof *values);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)(seed >> 8) / 4194304.0f - 2;
+    }
+    return values;
+}
+
+static void check_same(const float *a, const float *b, size_t n)
+{
+    CU_ASSERT_EQUAL(memcmp(a, b, n * sizeof *a), 0);
+}
+
+static void check_ok(gwf_engine *engine, gwf_status status)
+{
+    if (status != GWF_OK) fprintf(stderr, "\n  %s\n", gwf_message(engine));
+    CU_ASSERT_EQUAL(status, GWF_OK);
+}
+
+static void check_says(gwf_engine *engine, gwf_status status, gwf_status expected,
+                       const char *words)
+{
+    if (status != expected || !strstr(gwf_message(engine), words))
+        fprintf(stderr, "\n  %s: \"%s\", expected %s \"%s\"\n", gwf_status_name(status),
+                gwf_message(engine), gwf_status_name(expected), words);
+    CU_ASSERT_EQUAL(status, expected);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), words));
+}
+
+/* ---- maps through lanes ---- */
+
+/* All maps one by one, each step on its own, made fluxes on the host. */
+static float *expected_fluxes(gwf_engine *engine, const float *features)
+{
+    const size_t in = inputs_of(engine), out = outputs_of(engine);
+    float *fluxes = malloc(MAPS * out * sizeof *fluxes);
+    gwf_plan_run_apart(engine->plan, true);
+    for (size_t i = 0; i < MAPS; i++) {
+        const float *const from[] = {features + i * in};
+        float *const to[] = {fluxes + i * out};
+        check_ok(engine, gwf_engine_run(engine, 1, from, to, &engine->error));
+        gwf_engine_fluxes(engine, to[0], to[0]);
+    }
+    gwf_plan_run_apart(engine->plan, false);
+    return fluxes;
+}
+
+/* From and to memory of the host, page-locked or not. */
+static void check_host(gwf_engine *engine, bool pinned, const float *features,
+                       const float *expected)
+{
+    const size_t in = MAPS * inputs_of(engine), out = MAPS * outputs_of(engine);
+    const gwf_device *device = engine->backend->device;
+    float *from = malloc(in * sizeof *from), *to = calloc(out, sizeof *to);
+    memcpy(from, features, in * sizeof *from);
+    if (pinned) {
+        CU_ASSERT_TRUE(device->pin(engine->context, from, in * sizeof *from));
+        CU_ASSERT_TRUE(device->pin(engine->context, to, out * sizeof *to));
+    }
+    for (int run = 0; run < 3; run++) {
+        memset(to, 0, out * sizeof *to);
+        check_ok(engine, gwf_predict_batch(engine, MAPS, from, to));
+        check_same(to, expected, out);
+    }
+    if (pinned) {
+        device->unpin(engine->context, from);
+        device->unpin(engine->context, to);
+    }
+    free(from);
+    free(to);
+}
+
+static void check_device(gwf_engine *engine, const float *features, const float *expected)
+{
+    const size_t in = MAPS * inputs_of(engine), out = MAPS * outputs_of(engine);
+    const gwf_device *device = engine->backend->device;
+    gwf_error err = {0};
+    void *from = NULL, *to = NULL;
+    float *host = calloc(out, sizeof *host);
+    CHECK_OK(device->allocate(engine->context, in * sizeof(float), &from, &err), err);
+    CHECK_OK(device->allocate(engine->context, out * sizeof(float), &to, &err), err);
+    CHECK_OK(device->copy(engine->context, from, features, in * sizeof(float), &err), err);
+    check_ok(engine, gwf_predict_device(engine, MAPS, from, to, NULL));
+    CHECK_OK(device->copy(engine->context, host, to, out * sizeof(float), &err), err);
+    check_same(host, expected, out);
+    memset(host, 0, out * sizeof *host);
+    check_ok(engine, gwf_predict_device(engine, MAPS, from, host, NULL)); /* each by itself */
+    check_same(host, expected, out);
+    CU_ASSERT_TRUE(device->seconds(engine->context, NULL) > 0);
+    device->discard(engine->context, from);
+    device->discard(engine->context, to);
+    free(host);
+}
+
+static void test_lanes(void)
+{
+    static const char *const settings[] = {"batch=1", "batch=2 precision=fp16",
+                                           "batch=7 precision=fp32"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        gwf_engine *engine = open_engine(settings[i]);
+        float *features = some_values(MAPS * inputs_of(engine));
+        float *expected = expected_fluxes(engine, features);
+        check_host(engine, false, features, expected);
+        check_host(engine, true, features, expected);
+        check_device(engine, features, expected);
+        free(features);
+        free(expected);
+        gwf_free(&engine);
+    }
+}
+
+static void test_no_device_memory_elsewhere(void)
+{
+    gwf_engine *engine = open_engine("backend=ref");
+    float *features = some_values(inputs_of(engine)), *flux = some_values(outputs_of(engine));
+    check_says(engine, gwf_predict_device(engine, 1, features, flux, NULL), GWF_ERR_UNSUPPORTED,
+               "backend ref takes no memory of a device");
+    free(features);
+    free(flux);
+    gwf_free(&engine);
+}
+
+/* ---- values ---- */
+
+static void test_not_finite(void)
+{
+    gwf_engine *engine = open_engine("batch=2");
+    const size_t in = inputs_of(engine), out = outputs_of(engine), plane = NLAT * NLON;
+    float *features = some_values(3 * in), *flux = calloc(3 * out, sizeof *flux);
+    features[2 * in + 245 * plane + 3 * NLON + 5] = NAN;
+    check_says(engine, gwf_predict_batch(engine, 3, features, flux), GWF_ERR_DATA,
+               "map 3 of 3: feature ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "channel 245"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "row 3, column 5 is nan"));
+    CU_ASSERT_EQUAL(flux[2 * out], 0);
+    check_ok(engine, gwf_predict_batch(engine, 2, features, flux)); /* the others are fine */
+    for (size_t i = 0; i < in; i++) features[i] = 1e38f;
+    check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_DATA, "flux ");
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "expected a finite value"));
+    free(features);
+    free(flux);
+    gwf_free(&engine);
+}
+
+/* What does not fit fp16 is named, in the features or within the network, and leaves no trace; maps
+ * that are not there do not count. */
+static void test_fp16_range(void)
+{
+    gwf_engine *engine = open_engine("batch=2 precision=fp16");
+    const size_t in = inputs_of(engine), out = outputs_of(engine);
+    float *features = some_values(in), *flux = calloc(out, sizeof *flux);
+    float *before = calloc(out, sizeof *before);
+    check_ok(engine, gwf_predict(engine, features, before));
+    for (size_t i = 0; i < in; i++) features[i] *= 0x1p14f;
+    check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_DATA,
+               "is beyond the range of fp16 (65504)");
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "a result of conv1.conv"));
+    for (size_t i = 0; i < in; i++) features[i] *= 4;
+    check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_DATA,
+               "a feature is beyond the range of fp16");
+    for (size_t i = 0; i < in; i++) features[i] *= 0x1p-16f;
+    check_ok(engine, gwf_predict(engine, features, flux));
+    check_same(flux, before, out);
+    free(features);
+    free(flux);
+    free(before);
+    gwf_free(&engine);
+}
+
+/* ---- failures ---- */
+
+/* Some calls later the device fails. Whoever asks is told, then and afterwards; the process lives
+ * on, and so does the next engine. */
+static void check_failure(const char *call, int when, int code)
+{
+    enum { FEW = 4 }; /* as many batches as are recorded and repeated */
+    char wish[96], words[64];
+    gwf_engine *engine = open_engine("batch=1 precision=fp16");
+    const size_t in = inputs_of(engine), out = outputs_of(engine);
+    float *features = some_values(FEW * in), *flux = calloc(FEW * out, sizeof *flux);
+    snprintf(wish, sizeof wish, "%s:%d:%d", call, when, code);
+    snprintf(words, sizeof words, "backend cuda: %s", call);
+    setenv("GWF_EMU_FAIL", wish, 1);
+    check_says(engine, gwf_predict_batch(engine, FEW, features, flux), GWF_ERR_BACKEND, words);
+    unsetenv("GWF_EMU_FAIL");
+    check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_BACKEND,
+               "the device has failed before, nothing more can be computed on it");
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), call));
+    gwf_free(&engine);
+    free(features);
+    free(flux);
+    gwf_free(&engine);
+}
+
+static void test_failing_device(void)
+{
+    enum { ILLEGAL = 700, UNKNOWN = 999 };
+    static const char *const calls[] = {
+        "cudaPointerGetAttributes", "cudaMemcpyAsync", "cudaEventRecord",
+        "cudaStreamWaitEvent",      "gwf_cuda_load",   "gwf_cuda_check",
+        "cudnnBackendExecute",      "gwf_cuda_store",  "cudaStreamBeginCapture",
+        "cudaGraphInstantiate",     "cudaGraphLaunch", "cudaEventSynchronize",
+        "cudaStreamEndCapture"};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        check_failure(calls[i], 1, i % 2 ? ILLEGAL : UNKNOWN);
+    }
+    check_failure("cudaGraphLaunch", 2, ILLEGAL);
+    gwf_engine *engine = open_engine("batch=1"); /* the process lives on */
+    float *features = some_values(inputs_of(engine)), *flux = some_values(outputs_of(engine));
+    check_ok(engine, gwf_predict(engine, features, flux));
+    free(features);
+    free(flux);
+    gwf_free(&engine);
+}
+
+/* Whichever call fails while an engine is made: an error, no more. */
+static void test_failing_start(void)
+{
+    static const char *const calls[] = {
+        "cudaGetDeviceCount", "cudaGetDeviceProperties",   "cudaGetDevice",
+        "cudnnCreate",        "cudaStreamCreateWithFlags", "cudaEventCreateWithFlags",
+        "cudaMalloc",         "cudaMemcpyAsync",           "cudaMemsetAsync",
+        "cudaHostAlloc",      "cudaStreamSynchronize",     "cudaHostGetDevicePointer",
+        "gwf_cuda_load"};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        for (int when = 1; when <= 5; when += 4) {
+            char wish[96];
+            gwf_engine *engine = NULL;
+            snprintf(wish, sizeof wish, "%s:%d:999", calls[i], when);
+            setenv("GWF_EMU_FAIL", wish, 1);
+            const gwf_status status = open_with("batch=1", NULL, &engine);
+            if (when == 1) {
+                CU_ASSERT_EQUAL(status, GWF_ERR_BACKEND);
+                CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "backend cuda: "));
+            }
+            unsetenv("GWF_EMU_FAIL");
+            gwf_free(&engine);
+        }
+}
+
+static void test_too_little_memory(void)
+{
+    gwf_engine *engine = NULL;
+    setenv("GWF_EMU_MEMORY", "3e6", 1);
+    check_says(engine, open_with("batch=64", NULL, &engine), GWF_ERR_MEMORY, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), "backend cuda: no device memory for "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), " of 3.0 MB free"));
+    unsetenv("GWF_EMU_MEMORY");
+    gwf_free(&engine);
+    engine = open_engine("batch=1"); /* nothing of it is left */
+    gwf_free(&engine);
+}
+
+/* ---- plans ---- */
+
+static void check_algorithm(const gwf_engine *engine, const char *layer, const char *expected)
+{
+    int count = 0;
+    const char *found = "";
+    const gwf_step_time *times = gwf_plan_times(engine->plan, &count);
+    for (int i = 0; i < count; i++)
+        if (strcmp(times[i].name, layer) == 0) found = times[i].algorithm;
+    if (strcmp(found, expected) != 0)
+        fprintf(stderr, "\n  %s: \"%s\", expected \"%s\"\n", layer, found, expected);
+    CU_ASSERT_STRING_EQUAL(found, expected);
+}
+
+static const char measuring[] = "measuring what is fastest on emulated GPU";
+
+/* With these settings: whether something was measured, and the plans that there are then. */
+static void check_choice(const char *settings, bool measured, char *lines)
+{
+    gwf_engine *engine = NULL;
+    lines[0] = '\0';
+    const gwf_status status = open_with(settings, lines, &engine);
+    if (status != GWF_OK) fprintf(stderr, "\n  %s\n", gwf_message(engine));
+    CU_ASSERT_EQUAL_FATAL(status, GWF_OK);
+    const char *told = strstr(lines, measuring);
+    CU_ASSERT_EQUAL(told != NULL, measured);
+    if (told) CU_ASSERT_PTR_NULL(strstr(told + 1, measuring));
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 2, split 4");
+    check_algorithm(engine, "attn5.Psi.0", "own kernel");
+    check_algorithm(engine, "up5.up.1", "large map, engine 1, tile 2, split 4");
+    gwf_free(&engine);
+}
+
+/* Every file of the folder: a byte in its middle is another one; or, under the same key, another
+ * text. */
+static int spoil(const char *folder, bool damage)
+{
+    int n = 0;
+    struct dirent *entry;
+    DIR *directory = opendir(folder);
+    while ((entry = readdir(directory))) {
+        char path[2048], head[1024] = "";
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        FILE *file = fopen(path, "r+b");
+        fgets(head, sizeof head, file);
+        fgets(head, sizeof head, file); /* the key */
+        head[strcspn(head, "\n")] = '\0';
+        fseek(file, 0, SEEK_END);
+        fseek(file, -2, SEEK_CUR);
+        if (damage) fputc('~', file);
+        fclose(file);
+        if (!damage) gwf_cache_write(folder, head, "0 1 2 4\nnonsense", 16, NULL);
+        n++;
+    }
+    closedir(directory);
+    return n;
+}
+
+static void test_choices(void)
+{
+    char lines[4096], settings[1200], folder[1024];
+    snprintf(folder, sizeof folder, "%s", test_scratch("plans"));
+    snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
+    check_choice(settings, true, lines);
+    check_choice(settings, false, lines);
+    CU_ASSERT_TRUE(spoil(folder, true) > 10);
+    check_choice(settings, true, lines);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a damaged file of the cache, not used"));
+    check_choice(settings, false, lines);
+    spoil(folder, false);
+    check_choice(settings, true, lines);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a plan of the cache cannot be used, it is made anew"));
+    setenv("GWF_EMU_DRIVER", "13010", 1); /* another driver has plans of its own */
+    check_choice(settings, true, lines);
+    unsetenv("GWF_EMU_DRIVER");
+}
+
+/* Nothing measured, nothing kept: what the heuristics name first that can be had. */
+static void test_no_choice(void)
+{
+    char folder[1024], settings[1200], lines[4096] = "";
+    gwf_engine *engine = NULL;
+    snprintf(folder, sizeof folder, "%s", test_scratch("no plans"));
+    snprintf(settings, sizeof settings, "tune=off cache=off");
+    check_ok(engine, open_with(settings, lines, &engine));
+    CU_ASSERT_STRING_EQUAL(lines, "");
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 0");
+    check_algorithm(engine, "up5.up.1", "4 phases, engine 1, tile 0");
+    gwf_free(&engine);
+    engine = open_engine("precision=fp32");
+    check_algorithm(engine, "conv1.conv.3", "engine 0");
+    gwf_free(&engine);
+}
+
+/* ---- which device ---- */
+
+static void check_place(gwf_place place, const char *words)
+{
+    gwf_error err = {0};
+    const gwf_backend *backend = NULL;
+    gwf_context *context = NULL;
+    const gwf_backend_config config = {.batch = 1, .place = place};
+    const gwf_status status =
+        gwf_backend_start(&gwf_backend_cuda, &config, &backend, &context, &err);
+    const char *text = status == GWF_OK ? backend->describe(context) : err.text;
+    if (!strstr(text, words)) fprintf(stderr, "\n  \"%s\", expected \"%s\"\n", text, words);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, words));
+    if (status == GWF_OK) backend->close(context);
+}
+
+static void test_devices(void)
+{
+    char names[256], one[256];
+    gwf_error err = {0};
+    setenv("GWF_EMU_DEVICES", "2", 1);
+    check_place((gwf_place){0}, "(device 0)");
+    check_place((gwf_place){.rank = 1, .ranks = 2}, "(device 1)");
+    check_place(
+        (gwf_place){.rank = 2, .ranks = 3},
+        "3 ranks of this node see 2 devices, 1 rank may share one: option ranks-per-device");
+    check_place((gwf_place){.rank = 2, .ranks = 3, .ranks_per_device = 2}, "(device 1)");
+    check_place((gwf_place){.device = 2, .rank = 5, .ranks = 6}, "(device 1)");
+    check_place((gwf_place){.device = 6}, "there is no device 5, this process sees 2");
+    CHECK_OK(gwf_cuda_devices(names, sizeof names, &err), err);
+    setenv("CUDA_VISIBLE_DEVICES", "1", 1);
+    check_place((gwf_place){.rank = 1, .ranks = 2}, "2 ranks of this node see 1 device, ");
+    CHECK_OK(gwf_cuda_devices(one, sizeof one, &err), err);
+    CU_ASSERT_STRING_EQUAL(strchr(names, ' ') + 1, one);
+    setenv("CUDA_VISIBLE_DEVICES", "", 1);
+    check_place((gwf_place){0}, "finds no device, CUDA_VISIBLE_DEVICES is '' (no CUDA-capable");
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    setenv("GWF_EMU_DEVICES", "0", 1);
+    check_place((gwf_place){0}, "the NVIDIA driver finds no device (no CUDA-capable device");
+    unsetenv("GWF_EMU_DEVICES");
+    setenv("GWF_EMU_COMPUTE", "7.5", 1);
+    check_place((gwf_place){0}, "is too old: compute capability 7.5, at least 8.0 is needed");
+    unsetenv("GWF_EMU_COMPUTE");
+    setenv("GWF_EMU_DRIVER", "11080", 1);
+    check_place((gwf_place){0}, "the NVIDIA driver is too old: it has CUDA 11.8, ");
+    unsetenv("GWF_EMU_DRIVER");
+}
+
+int main(void)
+{
+    static const test_case tests[] = {
+        {"maps through lanes, from and to any memory", test_lanes},
+        {"no device, no memory of a device", test_no_device_memory_elsewhere},
+        {"values that are not finite are named", test_not_finite},
+        {"the range of fp16", test_fp16_range},
+        {"a device that fails", test_failing_device},
+        {"a device that fails to start", test_failing_start},
+        {"too little memory", test_too_little_memory},
+        {"plans are measured, checked and remembered", test_choices},
+        {"plans without measuring", test_no_choice},
+        {"which device", test_devices},
+    };
+    return test_run("cuda_engine", tests, sizeof tests / sizeof *tests);
+}
