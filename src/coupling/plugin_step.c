@@ -401,7 +401,7 @@ static void set_zero(gwf_plugin *plugin, gwf_flag flag)
     fill(r->dt, levels, n);
     fill(r->half_u, levels + 1, n);
     fill(r->half_v, levels + 1, n);
-    memset(r->flag, flag, (size_t)n);
+    memset(r->flag, (int)flag, (size_t)n);
 }
 
 static void hold(gwf_plugin *plugin)

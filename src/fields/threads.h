@@ -24,7 +24,7 @@ static inline int gwf_thread_number(void)
 }
 #else
 #define GWF_PRAGMA(text)
-#define GWF_PARALLEL(n)
+#define GWF_PARALLEL(n) (void)(n);
 #define GWF_PARALLEL_SUM(n, sum)
 
 static inline int gwf_threads(int asked)
