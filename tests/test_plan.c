@@ -155,8 +155,8 @@ typedef struct network_case {
     gwf_padding padding;
     int nlat, nlon, first; /* first: of the shared map's channels */
     int taps;              /* compared in the first of the two runs, besides the prediction */
-    double narrow; /* so many times the error of a network whose maps have hundreds of channels, over
-                    * which roundings average; 0: as such a one */
+    double narrow; /* so many times the error of a network whose maps have hundreds of channels,
+                    * over which roundings average; 0: as such a one */
 } network_case;
 
 /* Precisions with errors of their own, where the backend has them: alone, in a batch, and often
