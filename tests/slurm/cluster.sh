@@ -146,7 +146,7 @@ in_state() { [[ $(field "$1" JobState) =~ ^($2)$ ]]; } # in_state JOB STATES
 
 # ends_as JOB STATE: within a minute.
 ends_as() {
-    wait_for 60 in_state "$1" 'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL'
+    wait_for 180 in_state "$1" 'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL'
     in_state "$1" "$2" && return
     scontrol show job "$1"
     return 1

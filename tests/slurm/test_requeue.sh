@@ -59,21 +59,21 @@ submit limit --ntasks-per-node=1 --time=1
 limit=$job
 
 submit stop --ntasks-per-node=1 --nodes=2
-works "finished steps" wait_for 30 has_steps stop/fluxes.nc.part 3
+works "finished steps" wait_for 90 has_steps stop/fluxes.nc.part 3
 scancel --signal=USR1 "$job"
-works "the signal sends the job back into the queue" wait_for 30 is_back "$job" 1
+works "the signal sends the job back into the queue" wait_for 90 is_back "$job" 1
 holds "what is finished has no name" test ! -e stop/fluxes.nc -a -e stop/fluxes.nc.part
 says "gwflux was stopped" "stopped on request" "stop/job-$job.log"
 steps=$(finished stop/fluxes.nc.part)
 holds "some steps are finished, some are not" test "$steps" -ge 3 -a "$steps" -lt 60
 works "the unfinished output is marked" "$programs/put_attribute" stop/fluxes.nc.part uw mark kept
 start_now "$job"
-works "the second part goes on" wait_for 30 goes_on
+works "the second part goes on" wait_for 90 goes_on
 says "where the first one ended" "fluxes.nc: $steps of 60 steps are finished" "stop/job-$job.log"
-works "and finishes more" wait_for 30 has_steps stop/fluxes.nc.part $((steps + 3))
+works "and finishes more" wait_for 90 has_steps stop/fluxes.nc.part $((steps + 3))
 
 scontrol update NodeName=n2 State=DOWN Reason=test
-works "a node that fails sends the job back too" wait_for 30 is_back "$job" 2
+works "a node that fails sends the job back too" wait_for 90 is_back "$job" 2
 scontrol update NodeName=n2 State=RESUME 2> /dev/null # it may have come back by itself
 holds "finished steps are kept" has_steps stop/fluxes.nc.part $((steps + 3))
 start_now "$job"
@@ -88,18 +88,18 @@ says "all steps" "time = UNLIMITED ; // (60 currently)" out
 says "the steps of the first part were kept" 'uw:mark = "kept"' out
 
 submit cancel --ntasks-per-node=1
-works "finished steps" wait_for 30 has_steps cancel/fluxes.nc.part 3
+works "finished steps" wait_for 90 has_steps cancel/fluxes.nc.part 3
 scancel "$job"
-works "a job that is cancelled" wait_for 30 in_state "$job" CANCELLED
-works "ends" wait_for 30 is_gone "$job"
+works "a job that is cancelled" wait_for 90 in_state "$job" CANCELLED
+works "ends" wait_for 90 is_gone "$job"
 holds "and is not started again" test "$(field "$job" Restarts)" = 0
 
 submit once --ntasks-per-node=1
-works "finished steps" wait_for 30 has_steps once/fluxes.nc.part 3
+works "finished steps" wait_for 90 has_steps once/fluxes.nc.part 3
 scancel --signal=USR1 "$job"
 works "restarts are limited" ends_as "$job" FAILED
 holds "with gwflux's exit code" test "$(field "$job" ExitCode)" = 3:0
 says "and words" "fluxes.nc is not complete (exit code 3)" "once/job-$job.log"
 
-works "Slurm's own signal sends a job back" wait_for 60 is_back "$limit" 1
+works "Slurm's own signal sends a job back" wait_for 120 is_back "$limit" 1
 finish
