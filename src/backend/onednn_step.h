@@ -37,6 +37,8 @@ struct gwf_step {
  */
 int gwf_step_manners(const gwf_context *context, const gwf_op *op,
                      gwf_manner manners[GWF_MAX_MANNERS]);
+/* Whether a view is a whole map, so that those of a batch lie one behind the other. */
+bool gwf_step_dense(const gwf_view *view);
 /* For `gwflux bench` and for the cache; static. */
 const char *gwf_manner_name(const gwf_op *op, gwf_manner manner);
 
