@@ -14,10 +14,12 @@ packages=(
     libhdf5-dev libdeflate-dev
     # units of physical fields
     libudunits2-dev
-    # the command's YAML files of options
+    # YAML files of options
     libcyaml-dev
     # ranks, and their NetCDF
     libopenmpi-dev openmpi-bin libnetcdf-mpi-dev
+    # the Fortran module and the host models of the examples
+    gfortran
     # GRIB files of reanalysis
     libeccodes-dev
     # gwflux plot: ECMWF's Magics and a font for its texts

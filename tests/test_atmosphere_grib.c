@@ -357,9 +357,9 @@ static void test_large(void)
         gwf_error err = {0};
         size_t wrong = 0;
         CHECK_OK(gwf_atmosphere_read(a, GWF_V, 0, 0, 1, map, &err), err);
-        for (size_t i = 0; i < COLUMNS * ROWS; i++)
-            wrong +=
-                !(fabs(map[(ROWS - 1 - i / COLUMNS) * COLUMNS + i % COLUMNS] - values[i]) <= 0.02);
+        for (int i = 0; i < COLUMNS * ROWS; i++)
+            if (!(fabs(map[(ROWS - 1 - i / COLUMNS) * COLUMNS + i % COLUMNS] - values[i]) <= 0.02))
+                wrong++;
         CU_ASSERT_EQUAL(wrong, 0);
         free(map);
         free(values);

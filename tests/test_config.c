@@ -1,5 +1,5 @@
 /* Options from YAML files: every kind, what goes before what, every refusal. */
-#include "cli/config.h"
+#include "core/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ typedef struct arguments {
     const char *from, *model, *shape, *note;
     gwf_option_list inputs, tags;
     int count, quick;
-    config file;
+    gwf_config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -69,7 +69,7 @@ static void end(call *c)
 {
     free(c->a.inputs.items);
     free(c->a.tags.items);
-    config_free(&c->a.file);
+    gwf_config_free(&c->a.file);
     gwf_options_free(&c->engine);
 }
 
@@ -167,13 +167,13 @@ static void test_history(void)
     char text[128] = "job", tiny[16] = "job";
     BEGIN(c, "model: m\ninput: [x, y]\nquick: true\ncount: 7\nthreads: 2\n", "-n", "1", );
     c.a.file.path = "run.yaml";
-    config_history(&c.a.file, text, sizeof text);
+    gwf_config_history(&c.a.file, text, sizeof text);
     CU_ASSERT_STRING_EQUAL(text,
                            "job (run.yaml: --model m --input x --input y --quick --threads 2)");
-    config_history(&c.a.file, tiny, sizeof tiny);
+    gwf_config_history(&c.a.file, tiny, sizeof tiny);
     CU_ASSERT_STRING_EQUAL(tiny, "job (run.yaml: ");
     end(&c);
-    config_history(&(config){0}, tiny, sizeof tiny);
+    gwf_config_history(&(gwf_config){0}, tiny, sizeof tiny);
     CU_ASSERT_STRING_EQUAL(tiny, "job (run.yaml: ");
 }
 
@@ -285,12 +285,13 @@ static void refused_many(const char *head, const char *text, size_t count, const
 
 static void test_large(void)
 {
-    refused_many("", "#", CONFIG_FILE_BYTES + 1, "found more than 1048576 bytes");
-    refused_many("input: ", "[", CONFIG_FILE_BYTES - 7, "option input: expected one value");
-    refused_many("", "[", CONFIG_FILE_BYTES, "expected lines");
-    refused_many("input: ", "{", CONFIG_FILE_BYTES - 7, "option input: expected a list");
-    refused_many("model: ", "m", CONFIG_VALUE_BYTES + 1, "option model: expected a shorter value");
-    refused_many("", "m", CONFIG_FILE_BYTES, "expected lines");
+    refused_many("", "#", GWF_CONFIG_FILE_BYTES + 1, "found more than 1048576 bytes");
+    refused_many("input: ", "[", GWF_CONFIG_FILE_BYTES - 7, "option input: expected one value");
+    refused_many("", "[", GWF_CONFIG_FILE_BYTES, "expected lines");
+    refused_many("input: ", "{", GWF_CONFIG_FILE_BYTES - 7, "option input: expected a list");
+    refused_many("model: ", "m", GWF_CONFIG_VALUE_BYTES + 1,
+                 "option model: expected a shorter value");
+    refused_many("", "m", GWF_CONFIG_FILE_BYTES, "expected lines");
     refused_many("", "model: m\n", 100000, "option model: stands here twice");
     refused_many("input:\n", "- [\n", 1000, "option input: expected one value");
 }

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef GWF_HAVE_MPI
+#include <mpi.h>
+#endif
+
 enum { CASES = 64, PATHS = 8, PATH_SIZE = 1024 };
 
 static gwf_comm *world;
@@ -24,6 +28,29 @@ int test_ranks(void)
 {
     return gwf_comm_size(world);
 }
+
+#ifdef GWF_HAVE_MPI
+/* Without a launcher MPI does not run, and nobody looks at the handle. */
+int test_communicator(void)
+{
+    return test_ranks() > 1 ? MPI_Comm_c2f(MPI_COMM_WORLD) : 0;
+}
+
+int test_communicator_alone(void)
+{
+    return test_ranks() > 1 ? MPI_Comm_c2f(MPI_COMM_SELF) : 0;
+}
+#else
+int test_communicator(void)
+{
+    return 0;
+}
+
+int test_communicator_alone(void)
+{
+    return 0;
+}
+#endif
 
 bool test_everywhere(bool mine)
 {

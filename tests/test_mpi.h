@@ -19,6 +19,10 @@ const gwf_comm *test_comm(void);
 int test_rank(void);
 int test_ranks(void);
 
+/* All ranks, and this one alone, as a host model would hand them over (MPI_Comm_c2f). */
+int test_communicator(void);
+int test_communicator_alone(void);
+
 /* Collective: wait for all; true when it is on every rank. */
 void test_barrier(void);
 bool test_everywhere(bool mine);

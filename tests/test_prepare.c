@@ -43,7 +43,7 @@ enum { N = 64 * 128, LEVELS = 11 };
 typedef struct columns {
     gwf_state state;
     float *u, *v, *t, *theta, *omega, *ps, *zs;
-    double p[LEVELS];
+    double p[LEVELS], b[LEVELS];
 } columns;
 
 /* u linear in ln p, v and omega constant in a column, T linear in ln p; ps, zs by column. */
@@ -75,7 +75,8 @@ static void fill_columns(columns *a)
                            .v = a->v,
                            .temperature = a->t,
                            .omega = a->omega,
-                           .pressure = a->p,
+                           .a = a->p,
+                           .b = a->b,
                            .surface_pressure = a->ps,
                            .zs = a->zs};
 }
@@ -111,7 +112,7 @@ static gwf_prepare *make_prepare(const gwf_model *model, int levels)
 {
     gwf_error err = {0};
     gwf_prepare *p = NULL;
-    CHECK_OK(gwf_prepare_create(model, levels, 2, &p, &err), err);
+    CHECK_OK(gwf_prepare_create(model, NULL, levels, 2, &p, &err), err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
     return p;
 }
@@ -134,7 +135,7 @@ static void check_columns(const columns *a, const gwf_model *model, gwf_prepare 
 
 static void every_channel(void)
 {
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvthetaw", "global", true);
     CU_ASSERT_EQUAL(model.in.count, 491);
@@ -142,10 +143,10 @@ static void every_channel(void)
     check_columns(&a, &model, prepare);
     a.state.temperature = NULL; /* from theta, and pressures by column */
     a.state.theta = a.theta;
-    double *p = malloc(sizeof *p * LEVELS * N);
-    for (int i = 0; i < LEVELS * N; i++) p[i] = a.p[i / N];
+    float *p = make_floats(LEVELS * N);
+    for (int i = 0; i < LEVELS * N; i++) p[i] = (float)a.p[i / N];
+    a.state.a = a.state.b = NULL;
     a.state.pressure = p;
-    a.state.pressure_per_column = true;
     check_columns(&a, &model, prepare);
     gwf_prepare_free(&prepare);
     gwf_channel_table_free(&model.in);
@@ -156,7 +157,7 @@ static void every_channel(void)
 static void outside_the_trained_range(void)
 {
     gwf_error err = {0};
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvw", "stratosphere_only", false);
     gwf_prepare *prepare = make_prepare(&model, LEVELS);
@@ -200,12 +201,13 @@ static void what_a_model_needs(void)
     CU_ASSERT_FALSE(needs.omega || needs.zs);
     snprintf(model.in.channels[7].variable, GWF_VARIABLE_NAME, "N2");
     CHECK_FAILS(gwf_prepare_needs(&model, &needs, &err), GWF_ERR_UNSUPPORTED, err, "reads N2");
-    CHECK_FAILS(gwf_prepare_create(&model, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err, "N2");
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
+                "N2");
     snprintf(model.in.channels[7].variable, GWF_VARIABLE_NAME, "u");
     model.in.channels[7].level = 138;
-    CHECK_FAILS(gwf_prepare_create(&model, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 5, 1, &prepare, &err), GWF_ERR_UNSUPPORTED, err,
                 "level 138");
-    CHECK_FAILS(gwf_prepare_create(&model, 1, 1, &prepare, &err), GWF_ERR_ARGUMENT, err,
+    CHECK_FAILS(gwf_prepare_create(&model, NULL, 1, 1, &prepare, &err), GWF_ERR_ARGUMENT, err,
                 "1 levels");
     CU_ASSERT_PTR_NULL(prepare);
     gwf_channel_table_free(&model.in);
@@ -221,13 +223,19 @@ static void refuse(gwf_prepare *prepare, const columns *a, gwf_status status, co
 
 static void refusals(void)
 {
-    columns a;
+    columns a = {0};
     fill_columns(&a);
     gwf_model model = make_model("uvthetaw", "global", true);
     gwf_prepare *prepare = make_prepare(&model, LEVELS);
     a.state.temperature = NULL;
     refuse(prepare, &a, GWF_ERR_ARGUMENT, "needs temperature");
     a.state.temperature = a.t;
+    a.state.omega = NULL;
+    refuse(prepare, &a, GWF_ERR_ARGUMENT, "needs omega");
+    a.state.omega = a.omega;
+    a.state.b = NULL;
+    refuse(prepare, &a, GWF_ERR_ARGUMENT, "needs pressures");
+    a.state.b = a.b;
     a.state.surface_pressure = NULL;
     refuse(prepare, &a, GWF_ERR_ARGUMENT, "surface pressure");
     a.state.surface_pressure = a.ps;
@@ -250,6 +258,223 @@ static void refusals(void)
     gwf_prepare_free(&prepare);
     gwf_channel_table_free(&model.in);
     free_columns(&a);
+}
+
+/* --- tiles ---------------------------------------------------------------------------------- */
+
+/* Hybrid levels with mountains, fields without order: from the top down, or from the bottom up. */
+static void fill_hybrid(columns *a, bool bottom_up)
+{
+    unsigned long long seed = 17;
+    fill_columns(a);
+    for (int k = 0; k < LEVELS; k++) {
+        const int to = bottom_up ? LEVELS - 1 - k : k;
+        const double eta = (k + 0.5) / LEVELS;
+        a->b[to] = eta * eta;
+        a->p[to] = 20000 * eta * (1 - eta) + 100;
+        for (int c = 0; c < N; c++) {
+            const int i = to * N + c;
+            a->u[i] = (float)(50 * case_random(&seed));
+            a->v[i] = (float)(50 * case_random(&seed));
+            a->t[i] = (float)(240 + 40 * case_random(&seed));
+            a->omega[i] = (float)(1.5 * case_random(&seed));
+        }
+    }
+    for (int c = 0; c < N; c++) a->ps[c] = (float)(80000 + 25000 * sin(0.3 * c) * sin(0.05 * c));
+}
+
+/* The columns of a tile of a field of `levels` levels. */
+static float *cut(const float *field, int levels, const gwf_tile *tile)
+{
+    float *part = make_floats((size_t)(levels * tile->rows * tile->cols)), *to = part;
+    for (int k = 0; k < levels; k++)
+        for (int j = 0; j < tile->rows; j++, to += tile->cols)
+            memcpy(to, field + k * N + (tile->row + j) * 128 + tile->col,
+                   (size_t)tile->cols * sizeof *to);
+    return part;
+}
+
+typedef struct tile_case {
+    gwf_tile tile;
+    columns part;
+    gwf_prepare *prepare;
+} tile_case;
+
+static tile_case make_tile(const columns *whole, const gwf_model *model, gwf_tile tile)
+{
+    gwf_error err = {0};
+    tile_case a = {.tile = tile};
+    a.part = (columns){.u = cut(whole->u, LEVELS, &tile),
+                       .v = cut(whole->v, LEVELS, &tile),
+                       .t = cut(whole->t, LEVELS, &tile),
+                       .omega = cut(whole->omega, LEVELS, &tile),
+                       .ps = cut(whole->ps, 1, &tile),
+                       .zs = cut(whole->zs, 1, &tile)};
+    a.part.state = (gwf_state){.u = a.part.u,
+                               .v = a.part.v,
+                               .temperature = a.part.t,
+                               .omega = a.part.omega,
+                               .a = whole->p,
+                               .b = whole->b,
+                               .surface_pressure = a.part.ps,
+                               .zs = a.part.zs};
+    CHECK_OK(gwf_prepare_create(model, &tile, LEVELS, 1, &a.prepare, &err), err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(a.prepare);
+    return a;
+}
+
+static void free_tile(tile_case *a)
+{
+    gwf_prepare_free(&a->prepare);
+    free_columns(&a->part);
+}
+
+/* The bits of the whole; its counts are added to outside. */
+static void check_tile(const columns *whole, const gwf_model *model, gwf_tile tile, const float *x,
+                       long *outside)
+{
+    gwf_error err = {0};
+    tile_case a = make_tile(whole, model, tile);
+    float *part = make_floats((size_t)(model->in.count * tile.rows * tile.cols));
+    float *truth = cut(x, model->in.count, &tile);
+    CHECK_OK(gwf_prepare_run(a.prepare, &a.part.state, part, &err), err);
+    CU_ASSERT_EQUAL(
+        memcmp(part, truth, (size_t)(model->in.count * tile.rows * tile.cols) * sizeof *part), 0);
+    for (int i = 0; i < model->in.count; i++) outside[i] += gwf_prepare_outside(a.prepare)[i];
+    free(part);
+    free(truth);
+    free_tile(&a);
+}
+
+static void tiles(void)
+{
+    static const gwf_tile cuts[] = {
+        {0, 16, 0, 128}, {16, 47, 0, 100}, {16, 47, 100, 28}, {63, 1, 0, 1}, {63, 1, 1, 127}};
+    gwf_error err = {0};
+    columns a;
+    gwf_model model = make_model("uvthetaw", "global", true);
+    gwf_prepare *prepare = make_prepare(&model, LEVELS);
+    float *x = make_floats((size_t)model.in.count * N);
+    for (int bottom_up = 0; bottom_up < 2; bottom_up++) {
+        long outside[491] = {0}, wrong = 0, counted = 0;
+        fill_hybrid(&a, bottom_up);
+        CHECK_OK(gwf_prepare_run(prepare, &a.state, x, &err), err);
+        for (int i = 0; i < 5; i++) check_tile(&a, &model, cuts[i], x, outside);
+        for (int i = 0; i < model.in.count; i++) {
+            wrong += outside[i] != gwf_prepare_outside(prepare)[i];
+            counted += outside[i];
+        }
+        CU_ASSERT_EQUAL(wrong, 0);
+        CU_ASSERT_TRUE(counted > 100); /* of omega */
+        free_columns(&a);
+    }
+    gwf_prepare_free(&prepare);
+    gwf_channel_table_free(&model.in);
+    free(x);
+}
+
+/* A tile's cells are named by their place on the globe. */
+static void tile_refusals(void)
+{
+    gwf_error err = {0};
+    columns a;
+    fill_hybrid(&a, false);
+    gwf_model model = make_model("uvtheta", "global", false);
+    tile_case b = make_tile(&a, &model, (gwf_tile){32, 16, 64, 16});
+    float *x = make_floats((size_t)model.in.count * 256), *p = make_floats(LEVELS * 256);
+    b.part.t[3 * 256 + 17] = NAN; /* row 33, column 65 */
+    CHECK_FAILS(gwf_prepare_run(b.prepare, &b.part.state, x, &err), GWF_ERR_DATA, err,
+                "latitude 4.18592, longitude 182.812: missing or not finite");
+    b.part.ps[255] = NAN;
+    CHECK_FAILS(gwf_prepare_run(b.prepare, &b.part.state, x, &err), GWF_ERR_DATA, err,
+                "surface pressure at latitude 43.2542, longitude 222.188 is nan");
+    b.part.ps[255] = 9e4f;
+    b.part.state.a = NULL;
+    b.part.state.pressure = p;
+    for (int i = 0; i < LEVELS * 256; i++) p[i] = (float)(1000 + 1000 * (i / 256));
+    p[4 * 256 + 200] = 4000;
+    CHECK_FAILS(gwf_prepare_run(b.prepare, &b.part.state, x, &err), GWF_ERR_DATA, err,
+                "source level 4, latitude 34.8825, longitude 202.5: pressure 4000 Pa after 4000");
+    p[4 * 256 + 200] = 5000;
+    p[2 * 256 + 3] = -1;
+    CHECK_FAILS(gwf_prepare_run(b.prepare, &b.part.state, x, &err), GWF_ERR_DATA, err,
+                "source level 2, latitude 1.39531, longitude 188.438: pressure -1 Pa, expected "
+                "above zero");
+    free_tile(&b);
+    const gwf_tile bad[4] = {{49, 16, 0, 16}, {0, 16, 113, 16}, {-1, 2, 0, 2}, {0, 0, 0, 16}};
+    for (int i = 0; i < 4; i++)
+        CHECK_FAILS(gwf_prepare_create(&model, &bad[i], LEVELS, 1, &b.prepare, &err),
+                    GWF_ERR_ARGUMENT, err, "of a grid of 64 x 128 cells");
+    CU_ASSERT_PTR_NULL(b.prepare);
+    gwf_channel_table_free(&model.in);
+    free_columns(&a);
+    free(x);
+    free(p);
+}
+
+/* --- other forms of the same state ---------------------------------------------------------- */
+
+static float *features_of(gwf_prepare *prepare, const gwf_state *state, int count)
+{
+    gwf_error err = {0};
+    float *x = make_floats((size_t)count * N);
+    CHECK_OK(gwf_prepare_run(prepare, state, x, &err), err);
+    return x;
+}
+
+/* Of u, v and theta; of omega, which lies behind a cube root that is steep beside 0, in units of d.
+ */
+static void check_same(const float *x, const float *y, double limit, double limit_omega)
+{
+    double most = 0, omega = 0;
+    for (int i = 0; i < 488 * N; i++) {
+        const double a = x[i], b = y[i], cubes = fabs(a * a * a - b * b * b);
+        if (i < 366 * N && !(fabs(a - b) <= most)) most = fabs(a - b);
+        if (i >= 366 * N && !(cubes <= omega)) omega = cubes;
+    }
+    CHECK_AT_MOST(most, limit);
+    CHECK_AT_MOST(omega, limit_omega);
+}
+
+/* w of omega by the hydrostatic relation and theta of T, on the source's levels, which lie at the
+ * same pressures in the form of coefficients and of an array. */
+static void other_forms(void)
+{
+    columns a;
+    gwf_model model = make_model("uvthetaw", "global", false);
+    gwf_prepare *prepare = make_prepare(&model, LEVELS);
+    float *w = make_floats(LEVELS * N), *p = make_floats(LEVELS * N);
+    for (int bottom_up = 0; bottom_up < 2; bottom_up++) {
+        fill_hybrid(&a, bottom_up);
+        for (int k = 0; k < LEVELS; k++)
+            for (int c = 0; c < N; c++) {
+                const int i = k * N + c;
+                const double pressure = a.p[k] + a.b[k] * (double)a.ps[c];
+                const double rho = pressure / (287.05 * (double)a.t[i]);
+                w[i] = (float)((double)a.omega[i] / (-rho * 9.80665));
+                a.theta[i] = (float)((double)a.t[i] * pow(pressure / 1e5, -0.286));
+                p[i] = (float)pressure;
+            }
+        float *truth = features_of(prepare, &a.state, model.in.count);
+        a.state.a = a.state.b = NULL;
+        a.state.pressure = p;
+        float *x = features_of(prepare, &a.state, model.in.count);
+        check_same(x, truth, 2e-6, 1e-4);
+        a.state.temperature = NULL;
+        a.state.theta = a.theta;
+        a.state.omega = NULL;
+        a.state.w = w;
+        float *y = features_of(prepare, &a.state, model.in.count);
+        check_same(x, y, 2e-6, 1e-4);
+        free(truth);
+        free(x);
+        free(y);
+        free_columns(&a);
+    }
+    gwf_prepare_free(&prepare);
+    gwf_channel_table_free(&model.in);
+    free(w);
+    free(p);
 }
 
 /* --- the snapshot --------------------------------------------------------------------------- */
@@ -345,14 +570,14 @@ static void ecmwf_snapshot(void)
     float *u = make_floats(SNAP_LEVELS * N), *v = make_floats(SNAP_LEVELS * N);
     float *t = make_floats(SNAP_LEVELS * N), *x = make_floats(369 * N), *ps = make_floats(N);
     float *zs = read_floats(test_shared("data/orography_t42.nc"), "zsurf", N);
-    double p[SNAP_LEVELS];
+    double p[SNAP_LEVELS], b[SNAP_LEVELS] = {0};
     remap_snapshot(u, v, t, p);
     for (int c = 0; c < N; c++) {
         ps[c] = (float)(101325 * exp(-fmax(zs[c], 0) / 8000));
         zs[c] = (float)(zs[c] * GWF_GRAVITY);
     }
     const gwf_state state = {
-        .u = u, .v = v, .temperature = t, .pressure = p, .surface_pressure = ps, .zs = zs};
+        .u = u, .v = v, .temperature = t, .a = p, .b = b, .surface_pressure = ps, .zs = zs};
     CHECK_OK(gwf_prepare_run(prepare, &state, x, &err), err);
     compare(&model, x);
     for (int i = 0; i < 369; i++) CU_ASSERT_EQUAL(gwf_prepare_outside(prepare)[i], 0);
@@ -373,6 +598,9 @@ int main(void)
         {"values outside the trained range", outside_the_trained_range},
         {"what a model needs", what_a_model_needs},
         {"what is refused", refusals},
+        {"tiles", tiles},
+        {"what is refused on a tile", tile_refusals},
+        {"other forms of the same state", other_forms},
         {"the ECMWF snapshot", ecmwf_snapshot},
     };
     return test_run("prepare", tests, sizeof tests / sizeof *tests);

@@ -55,8 +55,6 @@ static void check_exact(bool per_column, bool bottom_up)
             const double p = fmin(fmax(target_p[at], low), high);
             const double d = fabs(target[at] - (3 + (1 + 0.01 * c) * log(p))) / 80;
             if (!(d <= most)) most = d;
-            if (t == 0)
-                CHECK_AT_MOST(fabs(gwf_vertical_log_pressure(v)[at] - log(target_p[at])), 0);
         }
     CHECK_AT_MOST(most, 1.5e-7);
     gwf_vertical_free(&v);
@@ -136,8 +134,10 @@ static void theta_and_omega(void)
 {
     const double p[3] = {100000, 50000, 200}, log_p[3] = {log(p[0]), log(p[1]), log(p[2])};
     const float t[3] = {288.15f, 250, 265}, w[3] = {0.01f, -0.02f, 0};
+    double factor[3];
     float theta[3], back[3], omega[3];
-    gwf_theta(t, log_p, theta, 3);
+    gwf_theta_factor(log_p, factor, 3);
+    for (int i = 0; i < 3; i++) theta[i] = (float)(t[i] * factor[i]);
     gwf_temperature(theta, log_p, back, 3);
     gwf_omega(w, t, p, omega, 3);
     CU_ASSERT_EQUAL(theta[0], 288.15f);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/config.h"
+#include "core/config.h"
 
 static bool is_positional(const gwf_option_row *row)
 {
@@ -97,9 +97,9 @@ static gwf_status take_config(parser *p, gwf_error *err)
     const gwf_option_table *own = &p->tables[0];
     for (int i = 0; i < own->count; i++) {
         if (own->rows[i].kind != GWF_OPTION_CONFIG || !(p->given[0] & 1UL << i)) continue;
-        config *file = (void *)((char *)own->target + own->rows[i].offset);
-        GWF_TRY(config_read(file, p->tables, p->n_tables, err));
-        GWF_TRY(config_apply(file, p->tables, p->n_tables, p->given, err));
+        gwf_config *file = (void *)((char *)own->target + own->rows[i].offset);
+        GWF_TRY(gwf_config_read(file, p->tables, p->n_tables, err));
+        GWF_TRY(gwf_config_apply(file, p->tables, p->n_tables, p->given, err));
     }
     return GWF_OK;
 }
@@ -125,7 +125,7 @@ gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf
     return check_required(&p, err);
 }
 
-static void help_row(const gwf_option_row *row)
+static void help_row(const gwf_option_row *row, const char *dashes)
 {
     char left[96], words[128], letter[8] = "";
     gwf_option_words(row, words, sizeof words);
@@ -133,9 +133,10 @@ static void help_row(const gwf_option_row *row)
     if (is_positional(row))
         snprintf(left, sizeof left, "%s", row->name);
     else
-        snprintf(left, sizeof left, "%s--%s%s", letter, row->name,
+        snprintf(left, sizeof left, "%s%s%s%s", letter, dashes, row->name,
                  row->kind == GWF_OPTION_FLAG     ? ""
                  : row->kind == GWF_OPTION_INT    ? " N"
+                 : row->kind == GWF_OPTION_REAL   ? " X"
                  : row->kind == GWF_OPTION_CHOICE ? " WORD"
                  : row->kind == GWF_OPTION_CONFIG ? " FILE"
                                                   : " TEXT");
@@ -146,9 +147,19 @@ static void help_row(const gwf_option_row *row)
     printf("\n");
 }
 
-static void help_table(const gwf_option_table *table)
+static void help_table(const gwf_option_table *table, const char *dashes)
 {
-    for (int i = 0; i < table->count; i++) help_row(&table->rows[i]);
+    for (int i = 0; i < table->count; i++) help_row(&table->rows[i], dashes);
+}
+
+void args_help_plugin(void)
+{
+    const gwf_option_table plugin = gwf_plugin_option_table(NULL),
+                           engine = gwf_engine_options(NULL);
+    printf("Inside a host model: gwf_options_set(options, \"interval\", \"3600\"); "
+           "gwf_plugin_create(..., options, &plugin)\n\n");
+    help_table(&plugin, "");
+    help_table(&engine, "");
 }
 
 void args_help(const command *c)
@@ -165,8 +176,8 @@ void args_help(const command *c)
             printf(" --%s %s", row->name, row->kind == GWF_OPTION_CHOICE ? "WORD" : "TEXT");
     }
     printf(" [options]\n%s\n\n", c->summary);
-    help_table(&own);
-    if (c->engine) help_table(&engine);
+    help_table(&own, "--");
+    if (c->engine) help_table(&engine, "--");
 }
 
 const char *args_history(int argc, char **argv, char *text, size_t size)

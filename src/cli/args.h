@@ -25,6 +25,9 @@ gwf_status args_parse(const command *c, int argc, char **argv, void *target, gwf
 /* "usage: gwflux predict -m MODEL ..." and one line per option, to stdout. */
 void args_help(const command *c);
 
+/* The options of a plugin inside a host model, likewise. */
+void args_help_plugin(void);
+
 /* "2026-11-20T12:00:00Z gwflux predict -m ...": what was called and when, into text (cut to size),
  * which is returned. */
 const char *args_history(int argc, char **argv, char *text, size_t size);

@@ -7,7 +7,7 @@
 
 #include "cli/bench_print.h"
 #include "cli/commands.h"
-#include "cli/config.h"
+#include "core/config.h"
 #include "cli/prediction.h"
 #include "cli/scaling.h"
 #include "cli/world.h"
@@ -18,7 +18,7 @@
 typedef struct arguments {
     const char *model, *input, *tiles, *json;
     int steps, lat, lon, model_scaling;
-    config file;
+    gwf_config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -293,7 +293,7 @@ static int run(int argc, char **argv)
     const int code = status == GWF_OK && a.input ? run_stream(&a, options, err)
                                                  : run_network(&a, options, status, err);
     gwf_options_free(&options);
-    config_free(&a.file);
+    gwf_config_free(&a.file);
     return code;
 }
 

@@ -24,7 +24,7 @@ void job_arguments_free(job_arguments *a)
 {
     free(a->inputs.items);
     free(a->variables.items);
-    config_free(&a->file);
+    gwf_config_free(&a->file);
 }
 
 /* --- what is asked for ---------------------------------------------------------------------- */
@@ -233,23 +233,6 @@ gwf_status job_time(job *j, const gwf_windset **time_of, const char **units, con
     }
     *time_of = file;
     return GWF_OK;
-}
-
-char **job_channel_names(const gwf_channel_table *table)
-{
-    enum { NAME = 32 };
-    const size_t n = (size_t)table->count;
-    char **names = malloc(n * (sizeof *names + NAME));
-    if (!names) return NULL;
-    for (size_t i = 0; i < n; i++) {
-        const gwf_channel *c = &table->channels[i];
-        names[i] = (char *)(names + n) + i * NAME;
-        if (c->level)
-            snprintf(names[i], NAME, "%s %d", c->variable, c->level);
-        else
-            snprintf(names[i], NAME, "%s", c->variable);
-    }
-    return names;
 }
 
 /* What PATH.part must have been made from and for, to be gone on with. */

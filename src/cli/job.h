@@ -3,7 +3,7 @@
 #ifndef GWF_CLI_JOB_H
 #define GWF_CLI_JOB_H
 
-#include "cli/config.h"
+#include "core/config.h"
 #include "cli/progress.h"
 #include "cli/stream.h"
 #include "cli/world.h"
@@ -14,7 +14,7 @@ typedef struct job_arguments {
     int ranks_per_map; /* 0: not said */
     gwf_option_list inputs, variables;
     int overwrite, resume;
-    config file;
+    gwf_config file;
 } job_arguments;
 
 extern const char *const job_writers[];
@@ -102,9 +102,6 @@ gwf_step_writer job_writer(const job *j);
 
 /* How long it took and what limited it, one line by rank 0 of all. */
 void job_print_summary(const job *j);
-
-/* Names of channels, "u 16"; (count) texts in one block, free() it. NULL: no memory. */
-char **job_channel_names(const gwf_channel_table *table);
 
 /* Room for lists of options; false: no memory. And all that the arguments own. */
 bool job_lists(job_arguments *a, int argc);

@@ -51,12 +51,17 @@ static int help(const char *topic)
         args_help(c);
         return 0;
     }
+    if (topic && strcmp(topic, "plugin") == 0) {
+        args_help_plugin();
+        return 0;
+    }
     printf("gwflux %s: gravity-wave momentum fluxes from nonlocal neural networks\n\n"
            "usage: gwflux COMMAND [options]\n\n",
            gwf_version());
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    printf("  %-10s %s\n\n", "help", "what a command takes: gwflux help predict");
+    printf("  %-10s %s\n\n", "help",
+           "what a command takes: gwflux help predict; a host model's options: gwflux help plugin");
     if (!topic) return 0;
     fprintf(stderr, "gwflux: error: there is no command %s\n", topic);
     return 2;

@@ -46,7 +46,7 @@ static int run(int argc, char **argv)
     if (start.status == GWF_OK)
         start.status = args_parse(&command_predict, argc, argv, &a, start.options, &start.error);
     args_history(argc, argv, history, sizeof history);
-    config_history(&a.common.file, history, sizeof history);
+    gwf_config_history(&a.common.file, history, sizeof history);
     const int code = job_run(&prediction_job, &start, &own);
     gwf_options_free(&start.options);
     job_arguments_free(&a.common);

@@ -25,7 +25,7 @@ static gwf_status plan(job *j, gwf_error *err)
                                    .threads = j->threads};
     GWF_TRY(product_create(&choice, &j->input, model, &p->product, err));
     p->flux = malloc((size_t)model->out.count * j->input.nlat * j->input.nlon * sizeof *p->flux);
-    p->channel_names = job_channel_names(&model->in);
+    p->channel_names = gwf_channel_names(&model->in);
     if (p->flux && p->channel_names) return GWF_OK;
     return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the fluxes of a step");
 }

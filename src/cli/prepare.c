@@ -86,7 +86,7 @@ static gwf_status open_output(job *j, const sink_opening *how, gwf_error *err)
                           "files",
                           j->a->inputs.items[0]);
     GWF_TRY(gwf_agree(j->w.leaders, status, err));
-    char **names = job_channel_names(&j->reads.in);
+    char **names = gwf_channel_names(&j->reads.in);
     status = open_file(j, how, names, err);
     free(names);
     return status;
@@ -122,7 +122,7 @@ static int run(int argc, char **argv)
     if (start.status == GWF_OK)
         start.status = args_parse(&command_prepare, argc, argv, &a, NULL, &start.error);
     args_history(argc, argv, history, sizeof history);
-    config_history(&a.common.file, history, sizeof history);
+    gwf_config_history(&a.common.file, history, sizeof history);
     if (start.options) start.options->threads = a.threads;
     const int code = job_run(&preparing, &start, NULL);
     gwf_options_free(&start.options);

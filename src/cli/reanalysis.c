@@ -32,7 +32,6 @@ struct reanalysis {
     float *field[GWF_QUANTITIES];                         /* on the model's grid; owned */
     float *raw[2];                                        /* pieces on the input's grid; owned */
     float *zs;                                            /* (n), m2 s-2; owned; NULL: unknown */
-    double *pressure, *level_pressure;                    /* (nlev[, n]); (n), of one level */
     bool told_below_ground;
 };
 
@@ -67,7 +66,7 @@ static gwf_status choose_fields(reanalysis *r, gwf_error *err)
     if (needs->v) GWF_TRY(use_either(r, GWF_V, GWF_V, err));
     if (needs->temperature) GWF_TRY(use_either(r, GWF_T, GWF_THETA, err));
     if (needs->omega) GWF_TRY(use_either(r, GWF_OMEGA, GWF_W, err));
-    if (r->used[GWF_W]) GWF_TRY(use_either(r, GWF_T, GWF_T, err));
+    if (r->used[GWF_W]) GWF_TRY(use_either(r, GWF_T, GWF_THETA, err));
     if (found(r, GWF_SP))
         r->used[GWF_SP] = true;
     else
@@ -355,45 +354,20 @@ static void find_surface_pressure(const reanalysis *r, float *ps)
     }
 }
 
-static void find_pressure(reanalysis *r, const float *ps)
-{
-    const gwf_atmosphere_header *h = r->header;
-    if (h->level_kind != GWF_LEVELS_HYBRID) return;
-    for (size_t k = 0; k < h->nlev; k++)
-        for (size_t c = 0; c < r->n; c++) r->pressure[k * r->n + c] = h->a[k] + h->b[k] * ps[c];
-}
-
-/* omega in place of w. */
-static void find_omega(reanalysis *r)
-{
-    const gwf_atmosphere_header *h = r->header;
-    for (size_t k = 0; k < h->nlev; k++) {
-        const size_t at = k * r->n;
-        const double *p = r->pressure + at;
-        if (h->level_kind != GWF_LEVELS_HYBRID) {
-            for (size_t c = 0; c < r->n; c++) r->level_pressure[c] = h->a[k];
-            p = r->level_pressure;
-        }
-        gwf_omega(r->field[GWF_W] + at, r->field[GWF_T] + at, p, r->field[GWF_W] + at, r->n);
-    }
-}
-
 gwf_status reanalysis_read(reanalysis *r, size_t step, float *features, float *surface_pressure,
                            gwf_error *err)
 {
-    const bool hybrid = r->header->level_kind == GWF_LEVELS_HYBRID;
     GWF_TRY(read_fields(r, step, err));
     find_surface_pressure(r, surface_pressure);
-    find_pressure(r, surface_pressure);
-    if (r->used[GWF_W]) find_omega(r);
     const gwf_state state = {
         .u = r->field[GWF_U],
         .v = r->field[GWF_V],
         .temperature = r->used[GWF_T] ? r->field[GWF_T] : NULL,
         .theta = r->used[GWF_THETA] ? r->field[GWF_THETA] : NULL,
-        .omega = r->used[GWF_W] ? r->field[GWF_W] : r->field[GWF_OMEGA],
-        .pressure = hybrid ? r->pressure : r->header->a,
-        .pressure_per_column = hybrid,
+        .omega = r->field[GWF_OMEGA],
+        .w = r->field[GWF_W],
+        .a = r->header->a,
+        .b = r->header->b,
         .surface_pressure = surface_pressure,
         .zs = r->zs,
     };
@@ -504,7 +478,8 @@ static gwf_status open_files(reanalysis *r, const reanalysis_choice *choice, gwf
     if (needs->v) wanted |= GWF_QUANTITY_BIT(GWF_V);
     if (needs->temperature) wanted |= GWF_QUANTITY_BIT(GWF_T) | GWF_QUANTITY_BIT(GWF_THETA);
     if (needs->omega)
-        wanted |= GWF_QUANTITY_BIT(GWF_OMEGA) | GWF_QUANTITY_BIT(GWF_W) | GWF_QUANTITY_BIT(GWF_T);
+        wanted |= GWF_QUANTITY_BIT(GWF_OMEGA) | GWF_QUANTITY_BIT(GWF_W) | GWF_QUANTITY_BIT(GWF_T) |
+                  GWF_QUANTITY_BIT(GWF_THETA);
     const gwf_atmosphere_config config = {.paths = choice->inputs.items,
                                           .n_paths = choice->inputs.count,
                                           .mapping = choice->variables.items,
@@ -537,10 +512,6 @@ static gwf_status allocate(reanalysis *r, gwf_error *err)
         r->field[q] = malloc(levels_of(r, (gwf_quantity)q) * r->n * sizeof(float));
         fine &= r->field[q] != NULL;
     }
-    r->level_pressure = malloc(r->n * sizeof *r->level_pressure);
-    if (h->level_kind == GWF_LEVELS_HYBRID)
-        r->pressure = malloc(h->nlev * r->n * sizeof *r->pressure);
-    fine &= r->level_pressure && (r->pressure || h->level_kind != GWF_LEVELS_HYBRID);
     return fine ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "no memory for a step of the input");
 }
 
@@ -569,7 +540,8 @@ static gwf_status open_all(reanalysis *r, const reanalysis_choice *choice, const
     GWF_TRY(open_orography(r, model, choice, err));
     GWF_TRY(check_surface(r, err));
     GWF_TRY(flatten(r, err));
-    GWF_TRY(gwf_prepare_create(model, (int)r->header->nlev, choice->threads, &r->prepare, err));
+    GWF_TRY(
+        gwf_prepare_create(model, NULL, (int)r->header->nlev, choice->threads, &r->prepare, err));
     return allocate(r, err);
 }
 
@@ -596,8 +568,6 @@ void reanalysis_close(reanalysis **r)
     free(a->raw[0]);
     free(a->raw[1]);
     free(a->zs);
-    free(a->pressure);
-    free(a->level_pressure);
     free(a);
     *r = NULL;
 }

@@ -1,7 +1,4 @@
-/* The options of an engine: the table behind gwf_options_set() and the command's common options. */
-#include <stdlib.h>
-#include <string.h>
-
+/* The options of an engine: a table behind gwf_options_set() and the command's common options. */
 #include "core/option.h"
 
 static const char *const backend_words[] = {"auto", "cuda", "cpu", "ref", NULL};
@@ -34,51 +31,4 @@ static const gwf_option_row rows[] = {
 gwf_option_table gwf_engine_options(struct gwf_options *options)
 {
     return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), options};
-}
-
-gwf_options *gwf_options_create(void)
-{
-    gwf_options *options = calloc(1, sizeof *options);
-    if (!options) return NULL;
-    const gwf_option_table table = gwf_engine_options(options);
-    gwf_option_defaults(&table);
-    return options;
-}
-
-void gwf_options_free(gwf_options **options)
-{
-    if (!options) return;
-    if (*options) free((*options)->kept);
-    free(*options);
-    *options = NULL;
-}
-
-/* A text is the caller's only as long as the call: cache, the one that there is, is copied. */
-static gwf_status keep_text(gwf_options *options, const gwf_option_table *table,
-                            const gwf_option_row *row, const char *value)
-{
-    char *copy = strdup(value);
-    if (!copy) return gwf_fail(&options->error, GWF_ERR_MEMORY, "option %s: no memory", row->name);
-    free(options->kept);
-    options->kept = copy;
-    return gwf_option_set(table, row, copy, &options->error);
-}
-
-gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value)
-{
-    if (!options) return GWF_ERR_ARGUMENT;
-    const gwf_option_table table = gwf_engine_options(options);
-    const gwf_option_row *row = name ? gwf_option_find(&table, name) : NULL;
-    if (!row)
-        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: there is none of that name",
-                        name ? name : "(null)");
-    if (!value)
-        return gwf_fail(&options->error, GWF_ERR_ARGUMENT, "option %s: no value given", name);
-    return row->kind == GWF_OPTION_TEXT ? keep_text(options, &table, row, value)
-                                        : gwf_option_set(&table, row, value, &options->error);
-}
-
-const char *gwf_options_message(const gwf_options *options)
-{
-    return options ? options->error.text : "no options: out of memory";
 }

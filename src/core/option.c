@@ -34,6 +34,19 @@ static gwf_status set_int(const gwf_option_row *row, int *target, const char *va
     return GWF_OK;
 }
 
+static gwf_status set_real(const gwf_option_row *row, double *target, const char *value,
+                           gwf_error *err)
+{
+    char *end = NULL;
+    const double number = strtod(value, &end);
+    if (end == value || *end || !(number >= row->least && number <= row->most))
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "option %s: expected a number from %d to %d, found %s", row->name,
+                        row->least, row->most, value);
+    *target = number;
+    return GWF_OK;
+}
+
 static gwf_status set_choice(const gwf_option_row *row, const char **target, const char *value,
                              gwf_error *err)
 {
@@ -63,6 +76,8 @@ gwf_status gwf_option_set(const gwf_option_table *table, const gwf_option_row *r
     }
     case GWF_OPTION_INT:
         return set_int(row, place, value, err);
+    case GWF_OPTION_REAL:
+        return set_real(row, place, value, err);
     case GWF_OPTION_CHOICE:
         return set_choice(row, place, value, err);
     case GWF_OPTION_FLAG:

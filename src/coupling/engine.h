@@ -27,6 +27,7 @@ typedef struct gwf_domain {
     int nlat, nlon;
     const gwf_comm *comm;
     gwf_tiling tiling;
+    bool tiles_only; /* no rank has whole maps: gwf_engine_run_tile() */
 } gwf_domain;
 
 struct gwf_engine {
@@ -55,6 +56,12 @@ gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const
  * this while the others serve; a failure on one is the result of all. */
 gwf_status gwf_engine_run(gwf_engine *engine, int count, const float *const *features,
                           float *const *predictions, gwf_error *err);
+
+/* The same where every rank has its tile of the map: features (inputs, rows, cols) and prediction
+ * likewise of the tile, or of the whole map where nothing is shared. Collective over the ranks of
+ * the map, which agree on how it ended. */
+gwf_status gwf_engine_run_tile(gwf_engine *engine, const float *features, float *prediction,
+                               gwf_error *err);
 
 /* The other ranks of a map: compute tiles until rank 0 dismisses. The first failure is returned at
  * the end; local where nothing is shared. stop (may be NULL): not 0, the next map fails with

@@ -19,6 +19,7 @@ gwf_status gwf_share_create(gwf_model *model, const gwf_domain *grid, gwf_share 
     GWF_TRY(rebuild(model, grid, err));
     const gwf_network *n = &model->network;
     gwf_tiles_place(grid->comm, grid->tiling, grid->nlat, grid->nlon, n->wraps, &share->tiles);
+    if (grid->tiles_only) return GWF_OK;
     GWF_TRY(gwf_mover_create(&share->tiles, n->inputs, &share->in, err));
     GWF_TRY(gwf_mover_create(&share->tiles, n->outputs, &share->out, err));
     const size_t points = (size_t)share->tiles.mine.rows * (size_t)share->tiles.mine.cols;
@@ -40,6 +41,14 @@ void gwf_share_free(gwf_share *share)
 static bool asked_to(const volatile sig_atomic_t *stop)
 {
     return stop && *stop;
+}
+
+gwf_status gwf_engine_run_tile(gwf_engine *engine, const float *features, float *prediction,
+                               gwf_error *err)
+{
+    const gwf_comm *comm = engine->share.tiles.comm;
+    const gwf_status status = gwf_plan_run(engine->plan, 1, &features, &prediction, err);
+    return comm ? gwf_agree(comm, status, err) : status;
 }
 
 /* Every rank's part of one map. All agree before the results are collected. */

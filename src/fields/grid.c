@@ -196,3 +196,9 @@ void gwf_grid_lon_edges(const gwf_grid *grid, double *edges)
     }
     edges[n] = global ? edges[0] + 360 : at + step(grid, n - 2) / 2;
 }
+
+bool gwf_same_place(double lat_a, double lon_a, double lat_b, double lon_b)
+{
+    const double same = 0.01, east = remainder(lon_a - lon_b, 360) * cos(lat_b * to_radians);
+    return fabs(lat_a - lat_b) <= same && fabs(east) <= same;
+}

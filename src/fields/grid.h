@@ -32,6 +32,10 @@ gwf_status gwf_grid_sine_edges(const gwf_grid *grid, double *sine, gwf_error *er
 /* Longitude of the edges (nlon + 1 values, rising; the last is at most the first + 360). */
 void gwf_grid_lon_edges(const gwf_grid *grid, double *edges);
 
+/* Two places in degrees are one: within 0.01 degrees of latitude, and as far in longitude as that
+ * is (east and west of a pole are one place). */
+bool gwf_same_place(double lat_a, double lon_a, double lat_b, double lon_b);
+
 /* The grid goes round the globe: its longitude cells cover 360 degrees. */
 bool gwf_grid_is_global_in_lon(const gwf_grid *grid);
 

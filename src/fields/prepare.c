@@ -1,4 +1,4 @@
-#include "fields/prepare.h"
+#include "fields/prepare_internal.h"
 
 #include <limits.h>
 #include <math.h>
@@ -6,10 +6,6 @@
 #include <string.h>
 
 #include "fields/threads.h"
-#include "fields/vertical.h"
-
-typedef enum kind { LAT, LON, ZS, U, V, THETA, OMEGA, KINDS } kind;
-enum { PROFILES = KINDS - U };
 
 /* As the channel table names them; what a message calls them. */
 static const struct {
@@ -18,35 +14,13 @@ static const struct {
                   {"u", "u"},          {"v", "v"},           {"theta", "temperature"},
                   {"w", "omega"}};
 
-typedef struct step_channel {
-    kind kind;
-    int target; /* of the levels below, -1: none */
-    gwf_transform transform;
-    double mu, d;
-} step_channel;
-
-struct gwf_prepare {
-    int nlat, nlon, columns, levels, threads; /* levels: of the source */
-    double *lat, *lon;                        /* degrees */
-    int count;                                /* channels */
-    step_channel *channels;
-    int targets;
-    gwf_level target[GWF_LEVELS];
-    gwf_vertical *vertical;
-    double *surface_pressure; /* (columns) */
-    double *target_p;         /* (targets, columns) */
-    float *source;            /* (levels, columns): temperature from theta */
-    float *profiles;          /* (PROFILES, targets, columns): before the normalisation */
-    long *outside, *missing;  /* (count), of a run; the place of the first, -1: none */
-};
-
 /* --- a model's channels --------------------------------------------------------------------- */
 
-static gwf_status find_kind(const gwf_channel *channel, kind *found, gwf_error *err)
+static gwf_status find_kind(const gwf_channel *channel, channel_kind *found, gwf_error *err)
 {
     for (int k = 0; k < KINDS; k++)
         if (strcmp(channel->variable, kinds[k].name) == 0 && (k < U) == (channel->level == 0)) {
-            *found = (kind)k;
+            *found = (channel_kind)k;
             return GWF_OK;
         }
     return gwf_fail(err, GWF_ERR_UNSUPPORTED,
@@ -60,7 +34,7 @@ gwf_status gwf_prepare_needs(const gwf_model *model, gwf_needs *needs, gwf_error
     bool has[KINDS] = {false};
     *needs = (gwf_needs){0};
     for (int i = 0; i < model->in.count; i++) {
-        kind k = LAT;
+        channel_kind k = LAT;
         GWF_TRY(find_kind(&model->in.channels[i], &k, err));
         has[k] = true;
     }
@@ -111,36 +85,50 @@ static gwf_status take_channels(gwf_prepare *p, const gwf_model *model, gwf_erro
 
 static gwf_status allocate(gwf_prepare *p, gwf_error *err)
 {
-    const size_t n = (size_t)p->columns, count = (size_t)p->count, most = GWF_LEVELS;
-    p->lat = calloc((size_t)p->nlat, sizeof *p->lat);
-    p->lon = calloc((size_t)p->nlon, sizeof *p->lon);
-    p->channels = calloc(count, sizeof *p->channels);
-    p->outside = calloc(count, sizeof *p->outside);
-    p->missing = calloc(count, sizeof *p->missing);
-    p->surface_pressure = calloc(n, sizeof *p->surface_pressure);
-    p->target_p = calloc(most * n, sizeof *p->target_p);
-    p->source = calloc((size_t)p->levels * n, sizeof *p->source);
-    p->profiles = calloc(PROFILES * most * n, sizeof *p->profiles);
-    if (p->lat && p->lon && p->channels && p->outside && p->missing && p->surface_pressure &&
-        p->target_p && p->source && p->profiles)
-        return GWF_OK;
+    p->lat = calloc((size_t)p->part.rows, sizeof *p->lat);
+    p->lon = calloc((size_t)p->part.cols, sizeof *p->lon);
+    p->channels = calloc((size_t)p->count, sizeof *p->channels);
+    p->outside = calloc((size_t)p->count, sizeof *p->outside);
+    p->scratch = calloc((size_t)p->threads, sizeof *p->scratch);
+    if (p->lat && p->lon && p->channels && p->outside && p->scratch) return GWF_OK;
     return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare %d channels of %d columns",
                     p->count, p->columns);
 }
 
-static gwf_status fill(gwf_prepare *p, const gwf_model *model, gwf_error *err)
+static gwf_status make_scratch(const gwf_prepare *p, prepare_scratch *scratch, gwf_error *err)
 {
-    GWF_TRY(allocate(p, err));
-    memcpy(p->lat, model->lat, (size_t)p->nlat * sizeof *p->lat);
-    memcpy(p->lon, model->lon, (size_t)p->nlon * sizeof *p->lon);
-    GWF_TRY(take_channels(p, model, err));
-    if (p->targets == 0) return GWF_OK;
-    return gwf_vertical_create(p->levels, p->targets, p->columns, p->threads, &p->vertical, err);
+    const size_t values = (size_t)p->levels * GWF_BLOCK, count = (size_t)p->count;
+    scratch->temperature = calloc(values, sizeof *scratch->temperature);
+    scratch->omega = calloc(values, sizeof *scratch->omega);
+    scratch->outside = calloc(count, sizeof *scratch->outside);
+    scratch->missing = calloc(count, sizeof *scratch->missing);
+    if (!scratch->temperature || !scratch->omega || !scratch->outside || !scratch->missing)
+        return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare %d levels", p->levels);
+    for (int c = 0; c < GWF_BLOCK; c++) scratch->one[c] = 1;
+    return gwf_bracket_create(p->levels, p->targets, true, &scratch->bracket, err);
 }
 
-gwf_status gwf_prepare_create(const gwf_model *model, int levels, int threads,
+static gwf_status fill(gwf_prepare *p, const gwf_model *model, gwf_error *err)
+{
+    GWF_TRY(gwf_prepare_needs(model, &p->needs, err));
+    GWF_TRY(allocate(p, err));
+    memcpy(p->lat, model->lat + p->part.row, (size_t)p->part.rows * sizeof *p->lat);
+    memcpy(p->lon, model->lon + p->part.col, (size_t)p->part.cols * sizeof *p->lon);
+    GWF_TRY(take_channels(p, model, err));
+    for (int i = 0; i < p->threads; i++) GWF_TRY(make_scratch(p, &p->scratch[i], err));
+    return GWF_OK;
+}
+
+static bool is_part(const gwf_tile *part, const gwf_model *model)
+{
+    return part->row >= 0 && part->rows >= 1 && part->row <= model->nlat - part->rows &&
+           part->col >= 0 && part->cols >= 1 && part->col <= model->nlon - part->cols;
+}
+
+gwf_status gwf_prepare_create(const gwf_model *model, const gwf_tile *part, int levels, int threads,
                               gwf_prepare **prepare, gwf_error *err)
 {
+    const gwf_tile whole = {0, model->nlat, 0, model->nlon}, *cells = part ? part : &whole;
     *prepare = NULL;
     if (levels < 2 || levels > 10000)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "%d levels to prepare from, expected 2 to 10000",
@@ -148,13 +136,18 @@ gwf_status gwf_prepare_create(const gwf_model *model, int levels, int threads,
     if (model->nlat < 1 || model->nlon < 1 || model->nlat > INT_MAX / model->nlon)
         return gwf_fail(err, GWF_ERR_ARGUMENT, "a model grid of %d x %d cells", model->nlat,
                         model->nlon);
+    if (!is_part(cells, model))
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "%d rows from %d, %d columns from %d of a grid of %d x %d cells",
+                        cells->rows, cells->row, cells->cols, cells->col, model->nlat, model->nlon);
     gwf_prepare *p = calloc(1, sizeof *p);
     if (!p) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory to prepare channels");
-    p->nlat = model->nlat;
-    p->nlon = model->nlon;
-    p->columns = model->nlat * model->nlon;
+    p->part = *cells;
+    p->columns = cells->rows * cells->cols;
     p->levels = levels;
+    p->blocks = p->columns / GWF_BLOCK + (p->columns % GWF_BLOCK > 0);
     p->threads = gwf_threads(threads);
+    if (p->threads > p->blocks) p->threads = p->blocks;
     p->count = model->in.count;
     *prepare = p;
     const gwf_status status = fill(p, model, err);
@@ -166,16 +159,18 @@ void gwf_prepare_free(gwf_prepare **prepare)
 {
     gwf_prepare *p = *prepare;
     if (!p) return;
-    gwf_vertical_free(&p->vertical);
+    for (int i = 0; i < p->threads && p->scratch; i++) {
+        gwf_bracket_free(&p->scratch[i].bracket);
+        free(p->scratch[i].temperature);
+        free(p->scratch[i].omega);
+        free(p->scratch[i].outside);
+        free(p->scratch[i].missing);
+    }
+    free(p->scratch);
     free(p->lat);
     free(p->lon);
     free(p->channels);
     free(p->outside);
-    free(p->missing);
-    free(p->surface_pressure);
-    free(p->target_p);
-    free(p->source);
-    free(p->profiles);
     free(p);
     *prepare = NULL;
 }
@@ -187,161 +182,109 @@ const long *gwf_prepare_outside(const gwf_prepare *prepare)
 
 /* --- a step --------------------------------------------------------------------------------- */
 
-/* The source of a variable; theta's is temperature, which may have to be made. */
-static const float *source_of(const gwf_prepare *p, const gwf_state *state, kind k)
-{
-    switch (k) {
-    case ZS:
-        return state->zs;
-    case U:
-        return state->u;
-    case V:
-        return state->v;
-    case THETA:
-        return state->temperature ? state->temperature : state->theta ? p->source : NULL;
-    case OMEGA:
-        return state->omega;
-    default:
-        return NULL;
-    }
-}
-
 static gwf_status check_state(const gwf_prepare *p, const gwf_state *state, gwf_error *err)
 {
-    for (int i = 0; i < p->count; i++) {
-        const kind k = p->channels[i].kind;
-        if (k >= ZS && !source_of(p, state, k))
+    const gwf_needs *needs = &p->needs;
+    const bool temperature = state->temperature || state->theta;
+    const bool missing[KINDS] = {[ZS] = needs->zs && !state->zs,
+                                 [U] = needs->u && !state->u,
+                                 [V] = needs->v && !state->v,
+                                 [THETA] = needs->temperature && !temperature,
+                                 [OMEGA] = needs->omega && !state->omega && !state->w};
+    for (int k = 0; k < KINDS; k++)
+        if (missing[k])
             return gwf_fail(err, GWF_ERR_ARGUMENT, "the model needs %s, which is not given",
                             kinds[k].text);
-    }
-    if (p->targets > 0 && (!state->pressure || !state->surface_pressure))
+    if (needs->omega && !state->omega && !temperature)
+        return gwf_fail(err, GWF_ERR_ARGUMENT,
+                        "omega from w needs temperature, which is not given");
+    const bool pressure = state->pressure || (state->a && state->b);
+    if (needs->surface_pressure && (!pressure || !state->surface_pressure))
         return gwf_fail(err, GWF_ERR_ARGUMENT,
                         "the model needs pressures and the surface pressure, which are not given");
     return GWF_OK;
 }
 
-/* Nowhere on Earth beyond these, Pa. */
-static gwf_status take_surface_pressure(gwf_prepare *p, const float *given, gwf_error *err)
+/* By the first column; the others are checked against it. */
+static bool is_bottom_up(const gwf_prepare *p, const gwf_state *state)
 {
-    const double least = 20000, most = 120000;
-    for (int c = 0; c < p->columns; c++) {
-        if (!(given[c] >= least && given[c] <= most))
-            return gwf_fail(err, GWF_ERR_DATA,
-                            "surface pressure at latitude %g, longitude %g is %g Pa, expected %g "
-                            "to %g",
-                            p->lat[c / p->nlon], p->lon[c % p->nlon], (double)given[c], least,
-                            most);
-        p->surface_pressure[c] = given[c];
-    }
-    return GWF_OK;
+    if (p->targets == 0) return false;
+    if (!state->a) return state->pressure[p->columns] < state->pressure[0];
+    const double ps = state->surface_pressure[0];
+    return state->a[1] + state->b[1] * ps < state->a[0] + state->b[0] * ps;
 }
 
-/* The pressures were checked by the bracket. */
-static void make_temperature(gwf_prepare *p, const gwf_state *state)
+static void start(gwf_prepare *p)
 {
-    const size_t n = (size_t)p->columns;
-    GWF_PARALLEL(p->threads)
-    for (int k = 0; k < p->levels; k++) {
-        const size_t row = (size_t)k * n;
-        for (size_t c = 0; c < n; c++) {
-            const double log_p =
-                log(state->pressure[state->pressure_per_column ? row + c : (size_t)k]);
-            gwf_temperature(&state->theta[row + c], &log_p, &p->source[row + c], 1);
+    for (int i = 0; i < p->threads; i++) {
+        prepare_scratch *scratch = &p->scratch[i];
+        scratch->fault = -1;
+        for (int k = 0; k < p->count; k++) {
+            scratch->outside[k] = 0;
+            scratch->missing[k] = -1;
         }
     }
 }
 
-static float *profile_of(const gwf_prepare *p, kind k, int target)
+static void run_block(const prepare_step *step, int block)
 {
-    const size_t map = (size_t)p->columns;
-    return p->profiles + ((size_t)(k - U) * (size_t)p->targets + (size_t)target) * map;
+    prepare_scratch *scratch = &step->prepare->scratch[gwf_thread_number()];
+    if (scratch->fault >= 0) return;
+    if (prepare_pressures(step, scratch, block, NULL) == GWF_OK)
+        prepare_features(step, scratch, block);
+    else
+        scratch->fault = block;
 }
 
-static void interpolate(gwf_prepare *p, const gwf_state *state)
+/* The first block whose pressures cannot be used says why. */
+static gwf_status check_pressures(const prepare_step *step, gwf_error *err)
 {
-    bool wanted[KINDS] = {false};
-    for (int i = 0; i < p->count; i++) wanted[p->channels[i].kind] = true;
-    for (kind k = U; k < KINDS; k++)
-        if (wanted[k]) gwf_vertical_apply(p->vertical, source_of(p, state, k), profile_of(p, k, 0));
-    if (!wanted[THETA]) return;
-    const double *log_p = gwf_vertical_log_pressure(p->vertical);
-    GWF_PARALLEL(p->threads)
-    for (int t = 0; t < p->targets; t++) {
-        float *map = profile_of(p, THETA, t);
-        gwf_theta(map, log_p + (size_t)t * (size_t)p->columns, map, (size_t)p->columns);
-    }
+    const gwf_prepare *p = step->prepare;
+    int first = p->blocks;
+    for (int i = 0; i < p->threads; i++)
+        if (p->scratch[i].fault >= 0 && p->scratch[i].fault < first) first = p->scratch[i].fault;
+    return first == p->blocks ? GWF_OK : prepare_pressures(step, &p->scratch[0], first, err);
 }
 
-static gwf_status vertical_step(gwf_prepare *p, const gwf_state *state, gwf_error *err)
+/* Counts of all threads together; the first place where a channel has no number, -1: none. */
+static long gather_counts(gwf_prepare *p, int i)
 {
-    if (p->targets == 0) return GWF_OK;
-    GWF_TRY(take_surface_pressure(p, state->surface_pressure, err));
-    gwf_hybrid_pressure(p->target, p->targets, p->surface_pressure, p->columns, p->target_p);
-    GWF_TRY(gwf_vertical_bracket(p->vertical, state->pressure, state->pressure_per_column,
-                                 p->target_p, err));
-    if (!state->temperature && state->theta) make_temperature(p, state);
-    interpolate(p, state);
-    return GWF_OK;
-}
-
-/* The coordinate of each cell, degrees. */
-static void coordinate(const gwf_prepare *p, kind k, float *x)
-{
-    for (int c = 0; c < p->columns; c++)
-        x[c] = (float)(k == LAT ? p->lat[c / p->nlon] : p->lon[c % p->nlon]);
-}
-
-static void count(gwf_prepare *p, int i, const float *x)
-{
+    long missing = -1;
     p->outside[i] = 0;
-    p->missing[i] = -1;
-    for (int c = 0; c < p->columns; c++) {
-        if (fabsf(x[c]) <= GWF_TRAINED_RANGE) continue;
-        p->outside[i]++;
-        if (!isfinite(x[c]) && p->missing[i] < 0) p->missing[i] = c;
+    for (int k = 0; k < p->threads; k++) {
+        const long place = p->scratch[k].missing[i];
+        p->outside[i] += p->scratch[k].outside[i];
+        if (place >= 0 && (missing < 0 || place < missing)) missing = place;
     }
+    return missing;
 }
 
-static void make_channel(gwf_prepare *p, const gwf_state *state, int i, float *x)
+static gwf_status refuse_missing(const gwf_prepare *p, int i, long column, gwf_error *err)
 {
     const step_channel *channel = &p->channels[i];
-    const float *from = x;
-    if (channel->kind == LAT || channel->kind == LON)
-        coordinate(p, channel->kind, x);
-    else if (channel->kind == ZS)
-        from = state->zs;
-    else
-        from = profile_of(p, channel->kind, channel->target);
-    gwf_normalise(channel->transform, channel->mu, channel->d, from, x, p->columns);
-    count(p, i, x);
-}
-
-static gwf_status check_missing(const gwf_prepare *p, gwf_error *err)
-{
-    for (int i = 0; i < p->count; i++) {
-        const step_channel *channel = &p->channels[i];
-        const long c = p->missing[i];
-        if (c < 0) continue;
-        const double lat = p->lat[c / p->nlon], lon = p->lon[c % p->nlon];
-        if (channel->target < 0)
-            return gwf_fail(err, GWF_ERR_DATA,
-                            "%s at latitude %g, longitude %g: missing or not finite",
-                            kinds[channel->kind].text, lat, lon);
-        return gwf_fail(err, GWF_ERR_DATA,
-                        "%s at model level %d, latitude %g, longitude %g: missing or not finite",
-                        kinds[channel->kind].text, p->target[channel->target].number, lat, lon);
-    }
-    return GWF_OK;
+    const prepare_cell cell = prepare_place(p, (size_t)column);
+    if (channel->target < 0)
+        return gwf_fail(err, GWF_ERR_DATA, "%s at latitude %g, longitude %g: missing or not finite",
+                        kinds[channel->kind].text, cell.lat, cell.lon);
+    return gwf_fail(
+        err, GWF_ERR_DATA, "%s at model level %d, latitude %g, longitude %g: missing or not finite",
+        kinds[channel->kind].text, p->target[channel->target].number, cell.lat, cell.lon);
 }
 
 gwf_status gwf_prepare_run(gwf_prepare *prepare, const gwf_state *state, float *features,
                            gwf_error *err)
 {
     gwf_prepare *p = prepare;
+    gwf_status status = GWF_OK;
     GWF_TRY(check_state(p, state, err));
-    GWF_TRY(vertical_step(p, state, err));
+    const prepare_step step = {p, state, is_bottom_up(p, state), features};
+    start(p);
     GWF_PARALLEL(p->threads)
-    for (int i = 0; i < p->count; i++)
-        make_channel(p, state, i, features + (size_t)i * (size_t)p->columns);
-    return check_missing(p, err);
+    for (int b = 0; b < p->blocks; b++) run_block(&step, b);
+    GWF_TRY(check_pressures(&step, err));
+    for (int i = 0; i < p->count; i++) {
+        const long missing = gather_counts(p, i);
+        if (missing >= 0 && status == GWF_OK) status = refuse_missing(p, i, missing, err);
+    }
+    return status;
 }

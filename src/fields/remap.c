@@ -4,63 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/size.h"
 #include "fields/remap_internal.h"
 #include "fields/threads.h"
 
 /* --- making --------------------------------------------------------------------------------- */
-
-static double *make_doubles(size_t n, gwf_error *err)
-{
-    double *values = calloc(n, sizeof *values);
-    if (!values) gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %zu values", n);
-    return values;
-}
-
-static void find_pole_rows(const gwf_grid *source, gwf_poles *poles)
-{
-    const bool rising = source->lat[1] > source->lat[0];
-    const int last = source->nlat - 1;
-    for (int north = 0; north < 2; north++) {
-        const bool end = (north == 1) == rising;
-        poles->row[north] = end ? last : 0;
-        poles->next[north] = end ? last - 1 : 1;
-        poles->at_pole[north] = fabs(source->lat[poles->row[north]]) > 90 - 1e-3;
-        poles->inner[end] = poles->row[north] + (poles->at_pole[north] ? (end ? -1 : 1) : 0);
-    }
-}
-
-static gwf_status make_poles(const gwf_grid *source, gwf_poles *poles, gwf_error *err)
-{
-    const double to_radians = acos(-1) / 180;
-    const size_t n = (size_t)source->nlon;
-    double *edges = make_doubles(n + 1, err);
-    poles->share = make_doubles(n, err);
-    poles->cosine = make_doubles(n, err);
-    poles->sine = make_doubles(n, err);
-    if (!edges || !poles->share || !poles->cosine || !poles->sine) {
-        free(edges);
-        return GWF_ERR_MEMORY;
-    }
-    gwf_grid_lon_edges(source, edges);
-    for (size_t k = 0; k < n; k++) {
-        poles->share[k] = (edges[k + 1] - edges[k]) / (edges[n] - edges[0]);
-        poles->cosine[k] = cos(source->lon[k] * to_radians);
-        poles->sine[k] = sin(source->lon[k] * to_radians);
-    }
-    free(edges);
-    find_pole_rows(source, poles);
-    /* a part of the globe's round tells nothing of the pole */
-    if (!gwf_grid_is_global_in_lon(source)) poles->at_pole[0] = poles->at_pole[1] = false;
-    return GWF_OK;
-}
 
 static gwf_status fill(gwf_remap_kind kind, const gwf_grid *source, const gwf_grid *destination,
                        gwf_remap *r, gwf_error *err)
 {
     GWF_TRY(gwf_grid_check(source, "source grid", err));
     GWF_TRY(gwf_grid_check(destination, "destination grid", err));
-    r->separable = true;
     r->source_nlon = source->nlon;
     r->nlat = destination->nlat;
     r->nlon = destination->nlon;
@@ -68,9 +21,10 @@ static gwf_status fill(gwf_remap_kind kind, const gwf_grid *source, const gwf_gr
     r->n_destination = (size_t)r->nlat * (size_t)r->nlon;
     GWF_TRY(gwf_sparse_latitude(kind, source, destination, &r->lat, err));
     GWF_TRY(gwf_sparse_longitude(kind, source, destination, &r->lon, err));
-    GWF_TRY(make_poles(source, &r->poles, err));
-    r->rows = make_doubles(2 * (size_t)r->threads * (size_t)source->nlon, err);
-    return r->rows ? GWF_OK : GWF_ERR_MEMORY;
+    GWF_TRY(gwf_poles_create(source, &r->poles, err));
+    r->rows = calloc(2 * (size_t)r->threads * (size_t)source->nlon, sizeof *r->rows);
+    if (!r->rows) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d threads", r->threads);
+    return GWF_OK;
 }
 
 gwf_status gwf_remap_create(gwf_remap_kind kind, const gwf_grid *source,
@@ -91,13 +45,9 @@ void gwf_remap_free(gwf_remap **remap)
     if (!r) return;
     gwf_sparse_free(&r->lat);
     gwf_sparse_free(&r->lon);
-    gwf_sparse_free(&r->links);
-    free(r->poles.share);
-    free(r->poles.cosine);
-    free(r->poles.sine);
+    gwf_poles_free(&r->poles);
+    gwf_links_free(&r->links);
     free(r->rows);
-    free(r->turn_cos);
-    free(r->turn_sin);
     free(r);
     *remap = NULL;
 }
@@ -203,8 +153,8 @@ static double *rows_of_thread(const gwf_remap *r)
 void gwf_remap_apply(gwf_remap *remap, const float *source, float *destination, int levels)
 {
     const gwf_remap *r = remap;
-    if (!r->separable) {
-        gwf_links_apply(r, source, destination, levels);
+    if (r->links) {
+        gwf_remap_links_apply(r, source, destination, levels);
         return;
     }
     const long rows = (long)levels * r->nlat;
@@ -306,9 +256,9 @@ void gwf_remap_apply_wind(gwf_remap *remap, const float *u, const float *v, floa
                           float *v_out, int levels)
 {
     const gwf_remap *r = remap;
-    if (!r->separable) {
-        gwf_links_apply_wind(r, (const float *const[2]){u, v}, (float *const[2]){u_out, v_out},
-                             levels);
+    if (r->links) {
+        gwf_remap_links_apply_wind(r, (const float *const[2]){u, v},
+                                   (float *const[2]){u_out, v_out}, levels);
         return;
     }
     const long rows = (long)levels * r->nlat;

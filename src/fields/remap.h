@@ -28,9 +28,8 @@
 
 #include "core/error.h"
 #include "fields/grid.h"
+#include "fields/links.h"
 #include "io/weights.h"
-
-typedef enum gwf_remap_kind { GWF_REMAP_CONSERVATIVE, GWF_REMAP_BILINEAR } gwf_remap_kind;
 
 typedef struct gwf_remap gwf_remap;
 
@@ -49,6 +48,11 @@ gwf_status gwf_remap_create(gwf_remap_kind kind, const gwf_grid *source,
 gwf_status gwf_remap_create_weights(const gwf_weights *weights, const gwf_grid *source,
                                     const gwf_grid *destination, int threads, gwf_remap **remap,
                                     gwf_error *err);
+
+/* The n cell centres of a weight file at lat, lon must be this grid's, within 0.01 degrees, `what`
+ * ("source grid") in messages. MISMATCH names both sides; DATA: no grid (gwf_grid_check). */
+gwf_status gwf_remap_check_grid(const char *what, const gwf_grid *grid, size_t n, const double *lat,
+                                const double *lon, gwf_error *err);
 
 /* Source cells that are no rectilinear grid: lat, lon (weights->n_source) in degrees must be the
  * file's within 0.01 degrees. MISMATCH names the first cell that is elsewhere. */

@@ -81,8 +81,8 @@ void gwf_tendency(const gwf_column_grid *grid, const double *half, double *tende
     for (int k = 0; k < grid->levels; k++)
         for (int c = 0; c < grid->columns; c++) {
             const size_t above = place(grid, k, c), below = place(grid, k + 1, c);
-            tendency[above] =
-                factor * (half[below] - half[above]) / (grid->p_half[below] - grid->p_half[above]);
+            const double dp = grid->p_half[below] - grid->p_half[above];
+            tendency[above] = gwf_layer_tendency(factor / dp, half[above], half[below]);
         }
 }
 

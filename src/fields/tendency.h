@@ -37,6 +37,13 @@ gwf_status gwf_column_grid_check(const gwf_column_grid *grid, gwf_error *err);
 /* Interface fluxes (levels + 1, columns) of flux (levels, columns). The grid was checked. */
 void gwf_interface_flux(const gwf_column_grid *grid, const double *flux, double *half);
 
+/* Of one layer: fluxes through the interfaces above and below it; per_pascal: g, or -1 for
+ * u'omega', over the pressure between them. */
+static inline double gwf_layer_tendency(double per_pascal, double above, double below)
+{
+    return per_pascal * (below - above);
+}
+
 /* tendency (levels, columns) in m s-2 of interface fluxes (levels + 1, columns). */
 void gwf_tendency(const gwf_column_grid *grid, const double *half, double *tendency);
 

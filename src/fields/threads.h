@@ -23,6 +23,7 @@ static inline int gwf_thread_number(void)
     return omp_get_thread_num();
 }
 #else
+#define GWF_PRAGMA(text)
 #define GWF_PARALLEL(n)
 #define GWF_PARALLEL_SUM(n, sum)
 

@@ -4,18 +4,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fields/bracket.h"
 #include "fields/threads.h"
 
-enum { LEVELS_MOST = 10000, BLOCK = 256 /* columns that a thread takes at a time */ };
+enum { LEVELS_MOST = 10000 };
 
 struct gwf_vertical {
-    int source, target, columns, threads;
-    bool bottom_up;   /* the source's order; inside, level 0 is the uppermost */
-    double *source_p; /* ln p of the source: (source) or (source, columns), from the top down */
-    double *target_p; /* ln p of the targets, (target, columns) */
-    int *upper;       /* (target, columns): the source level above, counted from the top */
-    double *fraction; /* (target, columns): 0 at that level, 1 at the next one */
+    int source, target, columns, threads, blocks;
+    bool bottom_up;     /* the source's order; in a bracket, level 0 is the uppermost */
+    gwf_bracket *block; /* (blocks), coordinate ln p */
 };
+
+/* --- making --------------------------------------------------------------------------------- */
+
+static gwf_status make_blocks(gwf_vertical *v, gwf_error *err)
+{
+    v->block = calloc((size_t)v->blocks, sizeof *v->block);
+    if (!v->block)
+        return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d levels of %d columns", v->target,
+                        v->columns);
+    for (int b = 0; b < v->blocks; b++)
+        GWF_TRY(gwf_bracket_create(v->source, v->target, true, &v->block[b], err));
+    return GWF_OK;
+}
 
 gwf_status gwf_vertical_create(int source, int target, int columns, int threads,
                                gwf_vertical **vertical, gwf_error *err)
@@ -28,125 +39,108 @@ gwf_status gwf_vertical_create(int source, int target, int columns, int threads,
                         source, target, columns, LEVELS_MOST);
     gwf_vertical *v = calloc(1, sizeof *v);
     if (!v) return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for a vertical interpolation");
-    *v = (gwf_vertical){source, target, columns, gwf_threads(threads), false, NULL,
-                        NULL,   NULL,   NULL};
-    const size_t from = (size_t)source * (size_t)columns, to = (size_t)target * (size_t)columns;
-    v->source_p = calloc(from, sizeof *v->source_p);
-    v->target_p = calloc(to, sizeof *v->target_p);
-    v->upper = calloc(to, sizeof *v->upper);
-    v->fraction = calloc(to, sizeof *v->fraction);
+    const int blocks = columns / GWF_BLOCK + (columns % GWF_BLOCK > 0);
+    *v = (gwf_vertical){source, target, columns, gwf_threads(threads), blocks, false, NULL};
     *vertical = v;
-    if (v->source_p && v->target_p && v->upper && v->fraction) return GWF_OK;
-    gwf_vertical_free(vertical);
-    return gwf_fail(err, GWF_ERR_MEMORY, "out of memory for %d levels of %d columns", target,
-                    columns);
+    const gwf_status status = make_blocks(v, err);
+    if (status != GWF_OK) gwf_vertical_free(vertical);
+    return status;
 }
 
 void gwf_vertical_free(gwf_vertical **vertical)
 {
     gwf_vertical *v = *vertical;
     if (!v) return;
-    free(v->source_p);
-    free(v->target_p);
-    free(v->upper);
-    free(v->fraction);
+    for (int b = 0; b < v->blocks && v->block; b++) gwf_bracket_free(&v->block[b]);
+    free(v->block);
     free(v);
     *vertical = NULL;
 }
 
-const double *gwf_vertical_log_pressure(const gwf_vertical *vertical)
+/* --- pressures ------------------------------------------------------------------------------ */
+
+GWF_LANES static int count_faults(const double *restrict p, const double *restrict before,
+                                  double sign, int n)
 {
-    return vertical->target_p;
+    int faults = 0;
+    for (int c = 0; c < n; c++)
+        faults += !(p[c] > 0) | !(p[c] < INFINITY) | !(sign * (p[c] - before[c]) > 0);
+    return faults;
+}
+
+GWF_LANES static int count_bad(const double *restrict p, int n)
+{
+    int faults = 0;
+    for (int c = 0; c < n; c++) faults += !(p[c] > 0) | !(p[c] < INFINITY);
+    return faults;
+}
+
+int gwf_pressure_fault(const double *p, const double *before, double sign, int n)
+{
+    int c = 0;
+    if ((before ? count_faults(p, before, sign, n) : count_bad(p, n)) == 0) return n;
+    while (p[c] > 0 && p[c] < INFINITY && (!before || sign * (p[c] - before[c]) > 0)) c++;
+    return c;
+}
+
+gwf_status gwf_pressure_refuse(const char *where, double p, double before, gwf_error *err)
+{
+    if (!(p > 0 && p < INFINITY) || isnan(before))
+        return gwf_fail(err, GWF_ERR_DATA, "%s: pressure %g Pa, expected above zero", where, p);
+    return gwf_fail(err, GWF_ERR_DATA,
+                    "%s: pressure %g Pa after %g Pa, expected all rising or all falling", where, p,
+                    before);
+}
+
+/* p (levels, columns) is to rise (sign 1) or fall (-1); 0: any order. */
+static gwf_status check_pressures(const char *which, const double *p, int levels, int columns,
+                                  double sign, bool shared, gwf_error *err)
+{
+    for (int k = 0; k < levels; k++) {
+        const double *row = p + (size_t)k * (size_t)columns;
+        const double *before = sign != 0 && k > 0 ? row - columns : NULL;
+        const int c = gwf_pressure_fault(row, before, sign, columns);
+        char where[64];
+        if (c == columns) continue;
+        if (shared)
+            snprintf(where, sizeof where, "%s level %d", which, k);
+        else
+            snprintf(where, sizeof where, "%s level %d, column %d", which, k, c);
+        return gwf_pressure_refuse(where, row[c], before ? before[c] : NAN, err);
+    }
+    return GWF_OK;
+}
+
+GWF_LANES void gwf_ln_row(const double *restrict x, double *restrict log_x, int n)
+{
+    for (int c = 0; c < n; c++) log_x[c] = gwf_ln(x[c]);
 }
 
 /* --- bracketing ----------------------------------------------------------------------------- */
 
-/* "source level 3, column 17: " or, where columns share the pressures, "source level 3: " */
-static gwf_status bad_pressure(const char *which, int level, long column, double p, gwf_error *err)
+/* The source's level that is k-th from the top. */
+static int file_level(const gwf_vertical *v, int k)
 {
-    if (column < 0)
-        return gwf_fail(err, GWF_ERR_DATA, "%s level %d: pressure %g Pa, expected above zero",
-                        which, level, p);
-    return gwf_fail(err, GWF_ERR_DATA,
-                    "%s level %d, column %ld: pressure %g Pa, expected above zero", which, level,
-                    column, p);
+    return v->bottom_up ? v->source - 1 - k : k;
 }
 
-static gwf_status not_monotone(int level, long column, double p, double before, gwf_error *err)
+static void bracket_block(const gwf_vertical *v, int b, const double *source_p, bool per_column,
+                          const double *target_p)
 {
-    char where[48] = "";
-    if (column >= 0) snprintf(where, sizeof where, ", column %ld", column);
-    return gwf_fail(err, GWF_ERR_DATA,
-                    "source level %d%s: pressure %g Pa after %g Pa, expected all rising or all "
-                    "falling",
-                    level, where, p, before);
-}
-
-/* (levels, columns); shared: one column that stands for all. */
-static gwf_status check_pressures(const char *which, const double *p, int levels, int columns,
-                                  bool shared, gwf_error *err)
-{
-    for (int k = 0; k < levels; k++)
-        for (int c = 0; c < columns; c++) {
-            const double x = p[(size_t)k * (size_t)columns + (size_t)c];
-            if (!(x > 0 && x < INFINITY)) return bad_pressure(which, k, shared ? -1 : c, x, err);
-        }
-    return GWF_OK;
-}
-
-static gwf_status check_order(const double *p, int levels, int columns, bool shared, gwf_error *err)
-{
-    const size_t n = (size_t)columns;
-    const double sign = p[n] > p[0] ? 1 : -1;
-    for (size_t k = 1; k < (size_t)levels; k++)
-        for (size_t c = 0; c < n; c++) {
-            const double x = p[k * n + c], before = p[(k - 1) * n + c];
-            if (!(sign * (x - before) > 0))
-                return not_monotone((int)k, shared ? -1 : (long)c, x, before, err);
-        }
-    return GWF_OK;
-}
-
-/* ln p of one column of the source, level k from the top. */
-static double source_at(const gwf_vertical *v, bool per_column, int k, int c)
-{
-    return per_column ? v->source_p[(size_t)k * (size_t)v->columns + (size_t)c] : v->source_p[k];
-}
-
-static void take_source_logs(gwf_vertical *v, const double *p, int columns)
-{
-    const int n = v->source;
-    GWF_PARALLEL(v->threads)
-    for (int k = 0; k < n; k++) {
-        const size_t from = (size_t)(v->bottom_up ? n - 1 - k : k) * (size_t)columns;
-        for (int c = 0; c < columns; c++)
-            v->source_p[(size_t)k * (size_t)columns + (size_t)c] = log(p[from + (size_t)c]);
+    gwf_bracket *const bracket = &v->block[b];
+    const int first = b * GWF_BLOCK, left = v->columns - first;
+    const int n = left < GWF_BLOCK ? left : GWF_BLOCK;
+    for (int k = 0; k < v->source; k++) {
+        const int level = file_level(v, k);
+        double *row = gwf_row(bracket->from, k);
+        if (per_column)
+            gwf_ln_row(source_p + (size_t)level * (size_t)v->columns + first, row, n);
+        else
+            for (int c = 0; c < n; c++) row[c] = gwf_ln(source_p[level]);
     }
-}
-
-/* The place of x between the levels of a column; the search begins at k. */
-static int find_upper(const gwf_vertical *v, bool per_column, int c, double x, int k)
-{
-    while (k < v->source - 2 && source_at(v, per_column, k + 1, c) <= x) k++;
-    while (k > 0 && source_at(v, per_column, k, c) > x) k--;
-    return k;
-}
-
-static void bracket_block(gwf_vertical *v, const double *target_p, bool per_column, int first,
-                          int end)
-{
-    int start[BLOCK] = {0};
     for (int t = 0; t < v->target; t++)
-        for (int c = first; c < end; c++) {
-            const size_t at = (size_t)t * (size_t)v->columns + (size_t)c;
-            const double x = log(target_p[at]);
-            const int k = find_upper(v, per_column, c, x, start[c - first]);
-            const double a = source_at(v, per_column, k, c), b = source_at(v, per_column, k + 1, c);
-            start[c - first] = k;
-            v->target_p[at] = x;
-            v->upper[at] = k;
-            v->fraction[at] = fmin(fmax((x - a) / (b - a), 0), 1);
-        }
+        gwf_ln_row(target_p + (size_t)t * (size_t)v->columns + first, gwf_row(bracket->to, t), n);
+    gwf_bracket_find(bracket, n);
 }
 
 gwf_status gwf_vertical_bracket(gwf_vertical *vertical, const double *source_p, bool per_column,
@@ -154,69 +148,70 @@ gwf_status gwf_vertical_bracket(gwf_vertical *vertical, const double *source_p, 
 {
     gwf_vertical *v = vertical;
     const int columns = per_column ? v->columns : 1;
-    GWF_TRY(check_pressures("source", source_p, v->source, columns, !per_column, err));
-    GWF_TRY(check_order(source_p, v->source, columns, !per_column, err));
-    GWF_TRY(check_pressures("target", target_p, v->target, v->columns, false, err));
     v->bottom_up = source_p[columns] < source_p[0];
-    take_source_logs(v, source_p, columns);
-    const int blocks = (v->columns + BLOCK - 1) / BLOCK;
+    GWF_TRY(check_pressures("source", source_p, v->source, columns, v->bottom_up ? -1 : 1,
+                            !per_column, err));
+    GWF_TRY(check_pressures("target", target_p, v->target, v->columns, 0, false, err));
     GWF_PARALLEL(v->threads)
-    for (int b = 0; b < blocks; b++) {
-        const int end = (b + 1) * BLOCK;
-        bracket_block(v, target_p, per_column, b * BLOCK, end < v->columns ? end : v->columns);
-    }
+    for (int b = 0; b < v->blocks; b++) bracket_block(v, b, source_p, per_column, target_p);
     return GWF_OK;
 }
 
 /* --- applying ------------------------------------------------------------------------------- */
 
+static void apply_block(const gwf_vertical *v, int b, const float *source, float *target)
+{
+    const gwf_bracket *bracket = &v->block[b];
+    const ptrdiff_t columns = v->columns, first = (ptrdiff_t)b * GWF_BLOCK;
+    const gwf_block_field field = {source + file_level(v, 0) * columns + first,
+                                   v->bottom_up ? -columns : columns};
+    double value[GWF_BLOCK];
+    for (int t = 0; t < v->target; t++) {
+        float *row = target + t * columns + first;
+        gwf_bracket_apply(bracket, t, field, value);
+        for (int c = 0; c < bracket->columns; c++) row[c] = (float)value[c];
+    }
+}
+
 void gwf_vertical_apply(const gwf_vertical *vertical, const float *source, float *target)
 {
     const gwf_vertical *v = vertical;
-    const int n = v->columns;
     GWF_PARALLEL(v->threads)
-    for (int t = 0; t < v->target; t++)
-        for (int c = 0; c < n; c++) {
-            const size_t at = (size_t)t * (size_t)n + (size_t)c;
-            const int upper = v->bottom_up ? v->source - 1 - v->upper[at] : v->upper[at];
-            const int lower = v->bottom_up ? upper - 1 : upper + 1;
-            const double f = v->fraction[at];
-            const double a = source[(size_t)upper * (size_t)n + (size_t)c];
-            const double b = source[(size_t)lower * (size_t)n + (size_t)c];
-            target[at] = (float)(f == 0 ? a : f == 1 ? b : a + (b - a) * f);
-        }
+    for (int b = 0; b < v->blocks; b++) apply_block(v, b, source, target);
 }
 
 /* --- what depends on pressure --------------------------------------------------------------- */
 
-void gwf_hybrid_pressure(const gwf_level *levels, int count, const double *surface_pressure,
-                         int columns, double *p)
+GWF_LANES void gwf_hybrid_pressure(const gwf_level *levels, int count,
+                                   const double *restrict surface_pressure, int columns,
+                                   double *restrict p)
 {
     for (int k = 0; k < count; k++)
         for (int c = 0; c < columns; c++)
             p[(size_t)k * (size_t)columns + (size_t)c] =
-                gwf_level_pressure(&levels[k], surface_pressure[c]);
+                levels[k].a + levels[k].b * surface_pressure[c];
 }
 
 /* (p / reference)^exponent */
-static double power(double log_p, double exponent)
+static inline double power(double log_p, double exponent)
 {
-    return exp(exponent * (log_p - log(GWF_P_REFERENCE)));
+    return gwf_e_to(exponent * (log_p - gwf_ln(GWF_P_REFERENCE)));
 }
 
-void gwf_theta(const float *temperature, const double *log_p, float *theta, size_t n)
+GWF_LANES void gwf_theta_factor(const double *restrict log_p, double *restrict factor, int n)
 {
-    for (size_t i = 0; i < n; i++)
-        theta[i] = (float)(temperature[i] * power(log_p[i], -GWF_THETA_KAPPA));
+    for (int i = 0; i < n; i++) factor[i] = power(log_p[i], -GWF_THETA_KAPPA);
 }
 
-void gwf_temperature(const float *theta, const double *log_p, float *temperature, size_t n)
+GWF_LANES void gwf_temperature(const float *theta, const double *log_p, float *temperature,
+                               size_t n)
 {
     for (size_t i = 0; i < n; i++)
         temperature[i] = (float)(theta[i] * power(log_p[i], GWF_THETA_KAPPA));
 }
 
-void gwf_omega(const float *w, const float *temperature, const double *p, float *omega, size_t n)
+GWF_LANES void gwf_omega(const float *w, const float *temperature, const double *p, float *omega,
+                         size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const double rho = p[i] / (GWF_R_DRY * temperature[i]);

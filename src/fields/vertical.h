@@ -17,6 +17,10 @@
 #define GWF_P_REFERENCE 100000.0
 #define GWF_THETA_KAPPA 0.286
 
+/* Surface pressures on Earth lie between these, Pa. */
+#define GWF_SURFACE_LEAST 20000.0
+#define GWF_SURFACE_MOST  120000.0
+
 typedef struct gwf_vertical gwf_vertical;
 
 /* Room for `source` and `target` levels of `columns` columns; threads as in remap.h. ARGUMENT,
@@ -36,16 +40,22 @@ gwf_status gwf_vertical_bracket(gwf_vertical *vertical, const double *source_p, 
  * A level whose weight is zero does not count, NaN or not. */
 void gwf_vertical_apply(const gwf_vertical *vertical, const float *source, float *target);
 
-/* ln p of the targets, (target, columns); of the last bracket. */
-const double *gwf_vertical_log_pressure(const gwf_vertical *vertical);
+/* The first of n columns whose pressure is not above zero and finite, or does not lie below (sign
+ * 1) or above (-1) the one `before` (NULL: none); n where there is none. */
+int gwf_pressure_fault(const double *p, const double *before, double sign, int n);
+/* DATA with the place; before: NaN where there is none. */
+gwf_status gwf_pressure_refuse(const char *where, double p, double before, gwf_error *err);
+
+/* ln of n values by core/elementary.h. */
+void gwf_ln_row(const double *x, double *log_x, int n);
 
 /* p = a + b * surface pressure. */
 void gwf_hybrid_pressure(const gwf_level *levels, int count, const double *surface_pressure,
                          int columns, double *p);
 
-/* theta = T (p / 1000 hPa)^-0.286, n values; in place is fine. log_p: ln of p in Pa. */
-void gwf_theta(const float *temperature, const double *log_p, float *theta, size_t n);
-/* The inverse. */
+/* theta / T = (p / 1000 hPa)^-0.286, n values. log_p: ln of p in Pa. */
+void gwf_theta_factor(const double *log_p, double *factor, int n);
+/* T of theta, n values. */
 void gwf_temperature(const float *theta, const double *log_p, float *temperature, size_t n);
 
 /* omega = -rho g w with rho = p / (R T) of dry air: w in m s-1 upward, omega in Pa s-1. */

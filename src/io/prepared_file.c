@@ -29,9 +29,9 @@ enum { FEATURES, PS, FIELDS };
 /* What a gwf_step_layout points to. */
 typedef struct plan {
     gwf_step_layout l;
-    gwf_step_dimension dimensions[4];
+    gwf_step_dimension dimensions[5];
     gwf_step_steady steady[3];
-    gwf_step_field fields[FIELDS];
+    gwf_step_field fields[GWF_STEP_FIELDS];
     gwf_attribute features[4];
     gwf_attribute *globals; /* owned */
     char *names;            /* owned */
@@ -59,6 +59,7 @@ static gwf_status take_coordinates(plan *p, const char *path, const gwf_prepared
     p->dimensions[1] = (gwf_step_dimension){"lat", l->nlat};
     p->dimensions[2] = (gwf_step_dimension){"lon", l->nlon};
     p->dimensions[3] = (gwf_step_dimension){"name_length", width};
+    p->dimensions[4] = (gwf_step_dimension){"host_level", l->host_levels};
     p->steady[0] = (gwf_step_steady){"lat", "lat", GWF_NC_DOUBLE, l->lat, lat_words};
     p->steady[1] = (gwf_step_steady){"lon", "lon", GWF_NC_DOUBLE, l->lon, lon_words};
     p->steady[2] =
@@ -69,15 +70,16 @@ static gwf_status take_coordinates(plan *p, const char *path, const gwf_prepared
 static gwf_status make_plan(plan *p, const char *path, const gwf_prepared_layout *l, gwf_error *err)
 {
     static const char *const agree[] = {"gwflux_recipe", "gwflux_version"};
-    if (!l->recipe || !l->long_name || !l->lat || !l->lon || l->idim == 0 || l->n_globals < 0)
+    if (!l->recipe || !l->long_name || !l->lat || !l->lon || l->idim == 0 || l->n_globals < 0 ||
+        l->n_beside < 0 || l->n_beside >= GWF_STEP_FIELDS || (l->n_beside && l->surface_pressure))
         return gwf_fail(err, GWF_ERR_ARGUMENT, "%s: its layout is not complete", path);
     p->l = (gwf_step_layout){.steps = l->steps,
                              .dimensions = p->dimensions,
-                             .n_dimensions = 4,
+                             .n_dimensions = l->host_levels ? 5 : 4,
                              .steady = p->steady,
                              .n_steady = 3,
                              .fields = p->fields,
-                             .n_fields = l->surface_pressure ? FIELDS : PS,
+                             .n_fields = l->surface_pressure ? FIELDS : PS + l->n_beside,
                              .time_of = l->time_of,
                              .time_units = l->time_units,
                              .time_calendar = l->time_calendar,
@@ -93,6 +95,7 @@ static gwf_status make_plan(plan *p, const char *path, const gwf_prepared_layout
     p->features[2] = (gwf_attribute){"coordinates", "channel"};
     p->fields[FEATURES] = (gwf_step_field){"features", "idim lat lon", p->features, false};
     p->fields[PS] = (gwf_step_field){"ps", "lat lon", ps_words, false};
+    for (int i = 0; i < l->n_beside; i++) p->fields[PS + i] = l->beside[i];
     GWF_TRY(take_globals(p, path, l, err));
     return take_coordinates(p, path, l, err);
 }

@@ -17,7 +17,11 @@ typedef struct gwf_prepared_layout {
     const char *recipe;               /* for the global attribute gwflux_recipe */
     const char *long_name;            /* of features: the recipe's constants, gwf_recipe_words() */
     bool surface_pressure;            /* also ps */
-    const gwf_windset *time_of;       /* time: as in gwf_step_layout */
+    size_t host_levels;               /* of fields beside features, dimension host_level; 0: none */
+    const gwf_step_field *beside; /* further fields, behind features in gwf_step_file_write(); not
+                                   * together with surface_pressure */
+    int n_beside;
+    const gwf_windset *time_of; /* time: as in gwf_step_layout */
     const char *time_units, *time_calendar;
     const double *times;
     const gwf_attribute *globals; /* title, history, source, gwflux_version, gwflux_job, ... */

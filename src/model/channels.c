@@ -122,3 +122,20 @@ gwf_status gwf_channels_out(const char *vertical, const gwf_recipe *recipe,
     if (status != GWF_OK) gwf_channel_table_free(table);
     return status;
 }
+
+char **gwf_channel_names(const gwf_channel_table *table)
+{
+    enum { NAME = 32 };
+    const size_t n = (size_t)table->count;
+    char **names = malloc(n * (sizeof *names + NAME));
+    if (!names) return NULL;
+    for (size_t i = 0; i < n; i++) {
+        const gwf_channel *c = &table->channels[i];
+        names[i] = (char *)(names + n) + i * NAME;
+        if (c->level)
+            snprintf(names[i], NAME, "%s %d", c->variable, c->level);
+        else
+            snprintf(names[i], NAME, "%s", c->variable);
+    }
+    return names;
+}

@@ -22,6 +22,10 @@ typedef struct gwf_channel_table {
 
 void gwf_channel_table_free(gwf_channel_table *table);
 
+/* Names of all channels, "lat", "u 16", "theta 137": one block, to be freed by free(); NULL when out
+ * of memory. */
+char **gwf_channel_names(const gwf_channel_table *table);
+
 /* What a network reads and writes.
  * features: uvtheta | uvthetaw | uvw; vertical: global | stratosphere_update |
  * stratosphere_only; coordinates: lat, lon, zs come first (the ANNs), or not (the U-Net).

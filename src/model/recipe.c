@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/elementary.h"
+
 /* What all recipes share. */
 #define COORDINATES                                                                                \
     {"lat", "degrees_north", GWF_LINEAR, 0, 90}, {"lon", "degrees_east", GWF_LINEAR, 0, 360},      \
@@ -150,11 +152,23 @@ void gwf_denormalise(gwf_transform transform, double mu, double d, const float *
     }
 }
 
+/* One loop for each transform. */
+GWF_LANES static void scale(double mu, double factor, const float *x, float *normalised, long n)
+{
+    for (long i = 0; i < n; i++) normalised[i] = (float)((x[i] - mu) * factor);
+}
+
+GWF_LANES static void scale_root(double mu, double factor, const float *x, float *normalised,
+                                 long n)
+{
+    for (long i = 0; i < n; i++) normalised[i] = (float)gwf_cube_root((x[i] - mu) * factor);
+}
+
 void gwf_normalise(gwf_transform transform, double mu, double d, const float *x, float *normalised,
                    long n)
 {
-    for (long i = 0; i < n; i++) {
-        const double value = (x[i] - mu) / d;
-        normalised[i] = (float)(transform == GWF_CUBE_ROOT ? cbrt(value) : value);
-    }
+    if (transform == GWF_CUBE_ROOT)
+        scale_root(mu, 1 / d, x, normalised, n);
+    else
+        scale(mu, 1 / d, x, normalised, n);
 }

@@ -1,5 +1,6 @@
 #include "parallel/comm_internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -85,12 +86,18 @@ gwf_status gwf_mpi_start(gwf_error *err)
                     "this MPI library does not let several threads call it (MPI_THREAD_MULTIPLE)");
 }
 
-void gwf_mpi_end(void)
+/* Whether there is an MPI to call. */
+static bool mpi_runs(void)
 {
     int started = 0, ended = 0;
     MPI_Initialized(&started);
     MPI_Finalized(&ended);
-    if (started && !ended) MPI_Finalize();
+    return started && !ended;
+}
+
+void gwf_mpi_end(void)
+{
+    if (mpi_runs()) MPI_Finalize();
 }
 
 gwf_status gwf_comm_alone(gwf_comm **comm, gwf_error *err)
@@ -128,6 +135,25 @@ gwf_status gwf_comm_world(gwf_comm **comm, gwf_error *err)
     return adopt(mpi, comm, err);
 }
 
+gwf_status gwf_comm_of_host(int handle, gwf_comm **comm, gwf_error *err)
+{
+    MPI_Comm mpi;
+    *comm = NULL;
+    if (!mpi_runs()) return gwf_comm_alone(comm, err);
+    const MPI_Comm host = MPI_Comm_f2c(handle);
+    if (host == MPI_COMM_NULL)
+        return gwf_fail(err, GWF_ERR_ARGUMENT, "the communicator is MPI_COMM_NULL");
+    GWF_TRY(gwf_mpi_check(MPI_Comm_dup(host, &mpi), "MPI_Comm_dup", err));
+    return adopt(mpi, comm, err);
+}
+
+bool gwf_mpi_threads(void)
+{
+    int granted = MPI_THREAD_SINGLE;
+    if (mpi_runs()) MPI_Query_thread(&granted);
+    return !mpi_runs() || granted >= MPI_THREAD_MULTIPLE;
+}
+
 gwf_status gwf_comm_split(const gwf_comm *comm, int colour, int key, gwf_comm **part,
                           gwf_error *err)
 {
@@ -148,6 +174,19 @@ gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error 
         MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &mpi),
         "MPI_Comm_split_type", err));
     return adopt(mpi, node, err);
+}
+
+int gwf_comm_named(const gwf_comm *comm, int rank)
+{
+    MPI_Group own = MPI_GROUP_NULL, all = MPI_GROUP_NULL;
+    int named = rank;
+    if (comm->mpi == MPI_COMM_NULL) return rank;
+    if (MPI_Comm_group(comm->mpi, &own) == MPI_SUCCESS &&
+        MPI_Comm_group(MPI_COMM_WORLD, &all) == MPI_SUCCESS)
+        MPI_Group_translate_ranks(own, 1, &rank, all, &named);
+    if (own != MPI_GROUP_NULL) MPI_Group_free(&own);
+    if (all != MPI_GROUP_NULL) MPI_Group_free(&all);
+    return named == MPI_UNDEFINED ? rank : named;
 }
 
 void gwf_comm_free(gwf_comm **comm)
@@ -205,6 +244,64 @@ gwf_status gwf_comm_order(const gwf_comm *comm, int *order, gwf_error *err)
     return gwf_mpi_wait(&request, err);
 }
 
+/* Where each rank's bytes begin and how many they are, two ints a rank; on rank 0 only. */
+static gwf_status find_shares(const gwf_comm *comm, size_t bytes, int **shares, gwf_error *err)
+{
+    const size_t n = (size_t)comm->size;
+    const int mine = bytes > INT_MAX ? -1 : (int)bytes;
+    gwf_status status = GWF_OK;
+    *shares = comm->rank == 0 ? malloc(2 * n * sizeof **shares) : NULL;
+    if (comm->rank == 0 && !*shares)
+        status = gwf_fail(err, GWF_ERR_MEMORY, "no memory for %zu ranks", n);
+    GWF_TRY(gwf_agree(comm, status, err));
+    GWF_TRY(gwf_mpi_check(MPI_Gather(&mine, 1, MPI_INT, *shares, 1, MPI_INT, 0, comm->mpi),
+                          "MPI_Gather", err));
+    long long at = 0;
+    for (size_t r = 0; *shares && r < n; r++) {
+        if ((*shares)[r] < 0 || at > INT_MAX) at = (long long)INT_MAX + 1;
+        (*shares)[n + r] = at > INT_MAX ? 0 : (int)at;
+        at += (*shares)[r];
+    }
+    if (at > INT_MAX)
+        status = gwf_fail(err, GWF_ERR_UNSUPPORTED, "more than 2 GiB for one message");
+    return gwf_agree(comm, status, err);
+}
+
+gwf_status gwf_comm_gather(const gwf_comm *comm, const void *mine, size_t bytes, void *all,
+                           gwf_error *err)
+{
+    int *shares = NULL;
+    if (comm->size == 1) {
+        memcpy(all, mine, bytes);
+        return GWF_OK;
+    }
+    gwf_status status = find_shares(comm, bytes, &shares, err);
+    if (status == GWF_OK)
+        status =
+            gwf_mpi_check(MPI_Gatherv(mine, (int)bytes, MPI_BYTE, all, shares,
+                                      shares ? shares + comm->size : NULL, MPI_BYTE, 0, comm->mpi),
+                          "MPI_Gatherv", err);
+    free(shares);
+    return status;
+}
+
+gwf_status gwf_comm_scatter(const gwf_comm *comm, const void *all, void *mine, size_t bytes,
+                            gwf_error *err)
+{
+    int *shares = NULL;
+    if (comm->size == 1) {
+        memcpy(mine, all, bytes);
+        return GWF_OK;
+    }
+    gwf_status status = find_shares(comm, bytes, &shares, err);
+    if (status == GWF_OK)
+        status = gwf_mpi_check(MPI_Scatterv(all, shares, shares ? shares + comm->size : NULL,
+                                            MPI_BYTE, mine, (int)bytes, MPI_BYTE, 0, comm->mpi),
+                               "MPI_Scatterv", err);
+    free(shares);
+    return status;
+}
+
 static gwf_status reduce(const gwf_comm *comm, double *values, int n, MPI_Op op, gwf_error *err)
 {
     if (comm->size == 1) return GWF_OK;
@@ -253,6 +350,35 @@ gwf_status gwf_comm_world(gwf_comm **comm, gwf_error *err)
     return make(comm, err);
 }
 
+gwf_status gwf_comm_of_host(int handle, gwf_comm **comm, gwf_error *err)
+{
+    (void)handle;
+    return make(comm, err);
+}
+
+bool gwf_mpi_threads(void)
+{
+    return true;
+}
+
+gwf_status gwf_comm_gather(const gwf_comm *comm, const void *mine, size_t bytes, void *all,
+                           gwf_error *err)
+{
+    (void)comm;
+    (void)err;
+    memcpy(all, mine, bytes);
+    return GWF_OK;
+}
+
+gwf_status gwf_comm_scatter(const gwf_comm *comm, const void *all, void *mine, size_t bytes,
+                            gwf_error *err)
+{
+    (void)comm;
+    (void)err;
+    memcpy(mine, all, bytes);
+    return GWF_OK;
+}
+
 gwf_status gwf_comm_split(const gwf_comm *comm, int colour, int key, gwf_comm **part,
                           gwf_error *err)
 {
@@ -266,6 +392,12 @@ gwf_status gwf_comm_split_node(const gwf_comm *comm, gwf_comm **node, gwf_error 
 {
     (void)comm;
     return make(node, err);
+}
+
+int gwf_comm_named(const gwf_comm *comm, int rank)
+{
+    (void)comm;
+    return rank;
 }
 
 void gwf_comm_free(gwf_comm **comm)

@@ -76,3 +76,16 @@ gwf_status gwf_cores_share(const gwf_comm *node, int wanted, int *threads, const
     }
     return GWF_OK;
 }
+
+gwf_status gwf_cores_guest(const gwf_comm *node, int wanted, int *threads, gwf_error *err)
+{
+    int peers = 1, before = 0;
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    *threads = wanted ? wanted : environment_threads();
+    if (sched_getaffinity(0, sizeof mine, &mine) != 0) CPU_SET(0, &mine);
+    GWF_TRY(count_peers(node, &mine, &peers, &before, err));
+    if (*threads < 1) *threads = CPU_COUNT(&mine) / peers;
+    if (*threads < 1) *threads = 1;
+    return GWF_OK;
+}

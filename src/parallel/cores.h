@@ -16,4 +16,9 @@ int gwf_cores_here(void);
 gwf_status gwf_cores_share(const gwf_comm *node, int wanted, int *threads, const gwf_log *log,
                            gwf_error *err);
 
+/* Collective over the ranks of a node, for a guest in another program: nobody is bound. *threads
+ * becomes wanted, OMP_NUM_THREADS, or the cores of this rank divided by the ranks that may run on
+ * the same ones; at least 1. */
+gwf_status gwf_cores_guest(const gwf_comm *node, int wanted, int *threads, gwf_error *err);
+
 #endif

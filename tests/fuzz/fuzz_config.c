@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/config.h"
+#include "core/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,7 +13,7 @@ typedef struct arguments {
     const char *model, *shape;
     gwf_option_list inputs;
     int count, quick;
-    config file;
+    gwf_config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
@@ -34,9 +34,9 @@ static void check(const arguments *a, const gwf_options *engine)
     if (a->count < 1 || a->count > 9 || (a->quick != 0 && a->quick != 1)) abort();
     if (strcmp(a->shape, "round") != 0 && strcmp(a->shape, "square") != 0) abort();
     if (engine->threads < 0 || engine->threads > 1024 || !engine->backend) abort();
-    if (a->model && strlen(a->model) > CONFIG_VALUE_BYTES) abort();
+    if (a->model && strlen(a->model) > GWF_CONFIG_VALUE_BYTES) abort();
     for (int i = 0; i < a->inputs.count; i++)
-        if (!a->inputs.items[i][0] || strlen(a->inputs.items[i]) > CONFIG_VALUE_BYTES) abort();
+        if (!a->inputs.items[i][0] || strlen(a->inputs.items[i]) > GWF_CONFIG_VALUE_BYTES) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -48,13 +48,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned long given[2] = {0, 0};
     char history[64] = "fuzz";
     gwf_option_defaults(&tables[0]);
-    gwf_status status = config_parse(&a.file, (const char *)data, size, tables, 2, &err);
+    gwf_status status = gwf_config_parse(&a.file, (const char *)data, size, tables, 2, &err);
     if (status != GWF_OK && (a.file.values || a.file.count)) abort();
-    if (status == GWF_OK) status = config_apply(&a.file, tables, 2, given, &err);
+    if (status == GWF_OK) status = gwf_config_apply(&a.file, tables, 2, given, &err);
     if (status != GWF_OK && (!err.text[0] || strchr(err.text, '\n'))) abort();
-    config_history(&a.file, history, sizeof history);
+    gwf_config_history(&a.file, history, sizeof history);
     check(&a, engine);
-    config_free(&a.file);
+    gwf_config_free(&a.file);
     free(a.inputs.items);
     gwf_options_free(&engine);
     return 0;

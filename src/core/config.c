@@ -1,4 +1,4 @@
-#include "cli/config.h"
+#include "core/config.h"
 
 #include <cyaml/cyaml.h>
 #include <ctype.h>
@@ -17,25 +17,25 @@ static bool is_key(const gwf_option_row *row)
 }
 
 static const cyaml_schema_value_t list_entry = {
-    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CONFIG_VALUE_BYTES)};
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, GWF_CONFIG_VALUE_BYTES)};
 
 /* Everything is read as text: gwf_option_set() knows numbers and words, and checks them. */
 static cyaml_schema_field_t make_field(const gwf_option_row *row, int number)
 {
-    const uint32_t base = (uint32_t)number * (uint32_t)sizeof(config_value);
+    const uint32_t base = (uint32_t)number * (uint32_t)sizeof(gwf_config_value);
     const enum cyaml_flag flags =
         (enum cyaml_flag)(CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL);
     cyaml_schema_field_t field = {.key = row->name};
     if (row->kind == GWF_OPTION_LIST) {
         field.value = (cyaml_schema_value_t){
             CYAML_VALUE_SEQUENCE(flags, char *, &list_entry, 0, CYAML_UNLIMITED)};
-        field.data_offset = base + (uint32_t)offsetof(config_value, items);
-        field.count_offset = base + (uint32_t)offsetof(config_value, count);
+        field.data_offset = base + (uint32_t)offsetof(gwf_config_value, items);
+        field.count_offset = base + (uint32_t)offsetof(gwf_config_value, count);
         field.count_size = sizeof(uint32_t);
     } else {
         field.value =
-            (cyaml_schema_value_t){CYAML_VALUE_STRING(flags, char, 0, CONFIG_VALUE_BYTES)};
-        field.data_offset = base + (uint32_t)offsetof(config_value, text);
+            (cyaml_schema_value_t){CYAML_VALUE_STRING(flags, char, 0, GWF_CONFIG_VALUE_BYTES)};
+        field.data_offset = base + (uint32_t)offsetof(gwf_config_value, text);
     }
     return field;
 }
@@ -112,7 +112,7 @@ static int line_of(const char *text, size_t size, const char *key)
     return 0;
 }
 
-static gwf_status refuse_key(const config *c, const char *key, int line, gwf_error *err)
+static gwf_status refuse_key(const gwf_config *c, const char *key, int line, gwf_error *err)
 {
     char where[32] = "";
     if (line) snprintf(where, sizeof where, "line %d: ", line);
@@ -120,7 +120,8 @@ static gwf_status refuse_key(const config *c, const char *key, int line, gwf_err
                     c->path, where, key);
 }
 
-static gwf_status refuse(const config *c, cyaml_err_t code, const complaint *said, gwf_error *err)
+static gwf_status refuse(const gwf_config *c, cyaml_err_t code, const complaint *said,
+                         gwf_error *err)
 {
     char where[32] = "";
     if (code == CYAML_ERR_OOM)
@@ -151,7 +152,7 @@ static void *allocate(void *user, void *old, size_t size)
 }
 
 /* libcyaml cuts a text at a NUL: in the file, or written as \0, \x00, \u0000 or \U00000000. */
-static gwf_status check_no_nul(const config *c, const char *text, size_t size, gwf_error *err)
+static gwf_status check_no_nul(const gwf_config *c, const char *text, size_t size, gwf_error *err)
 {
     static const char *const escapes[] = {"0", "x00", "u0000", "U00000000"};
     if (memchr(text, '\0', size))
@@ -171,10 +172,10 @@ static gwf_status check_no_nul(const config *c, const char *text, size_t size, g
 }
 
 /* false is what an absent flag is; anything but the two words is refused. */
-static gwf_status check_flags(config *c, const gwf_option_table *tables, int n_tables,
+static gwf_status check_flags(gwf_config *c, const gwf_option_table *tables, int n_tables,
                               gwf_error *err)
 {
-    config_value *value = c->values;
+    gwf_config_value *value = c->values;
     for (int t = 0; t < n_tables; t++)
         for (int i = 0; i < tables[t].count; i++, value++) {
             const gwf_option_row *row = &tables[t].rows[i];
@@ -191,8 +192,8 @@ static gwf_status check_flags(config *c, const gwf_option_table *tables, int n_t
     return GWF_OK;
 }
 
-static gwf_status load(config *c, const char *text, size_t size, const cyaml_schema_field_t *fields,
-                       gwf_error *err)
+static gwf_status load(gwf_config *c, const char *text, size_t size,
+                       const cyaml_schema_field_t *fields, gwf_error *err)
 {
     static const char unknown[] = "Load: Unexpected key: ";
     complaint said = {0};
@@ -203,7 +204,7 @@ static gwf_status load(config *c, const char *text, size_t size, const cyaml_sch
                                      .flags = CYAML_CFG_NO_ALIAS};
     const cyaml_schema_value_t top = {.type = CYAML_MAPPING,
                                       .flags = CYAML_FLAG_POINTER_NULL_STR,
-                                      .data_size = (uint32_t)c->count * sizeof(config_value),
+                                      .data_size = (uint32_t)c->count * sizeof(gwf_config_value),
                                       .mapping.fields = fields};
     cyaml_data_t *data = NULL;
     const cyaml_err_t code =
@@ -218,8 +219,8 @@ static gwf_status load(config *c, const char *text, size_t size, const cyaml_sch
     return c->values ? GWF_OK : refuse(c, CYAML_ERR_OOM, &said, err);
 }
 
-gwf_status config_parse(config *c, const char *text, size_t size, const gwf_option_table *tables,
-                        int n_tables, gwf_error *err)
+gwf_status gwf_config_parse(gwf_config *c, const char *text, size_t size,
+                            const gwf_option_table *tables, int n_tables, gwf_error *err)
 {
     GWF_TRY(check_no_nul(c, text, size, err));
     cyaml_schema_field_t *fields = make_fields(tables, n_tables);
@@ -228,54 +229,55 @@ gwf_status config_parse(config *c, const char *text, size_t size, const gwf_opti
     gwf_status status = load(c, text, size, fields, err);
     if (status == GWF_OK) status = check_flags(c, tables, n_tables, err);
     free(fields);
-    if (status != GWF_OK) config_free(c);
+    if (status != GWF_OK) gwf_config_free(c);
     return status;
 }
 
-/* Into text, of CONFIG_FILE_BYTES + 1. */
+/* Into text, of GWF_CONFIG_FILE_BYTES + 1. */
 static gwf_status read_text(const char *path, char *text, size_t *size, gwf_error *err)
 {
     FILE *file = fopen(path, "rb");
     if (!file) return gwf_fail(err, GWF_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
     errno = 0;
-    *size = fread(text, 1, CONFIG_FILE_BYTES + 1, file);
+    *size = fread(text, 1, GWF_CONFIG_FILE_BYTES + 1, file);
     const int failed = ferror(file) ? errno : 0;
     fclose(file);
     if (failed) return gwf_fail(err, GWF_ERR_IO, "%s: %s", path, strerror(failed));
-    if (*size > CONFIG_FILE_BYTES)
+    if (*size > GWF_CONFIG_FILE_BYTES)
         return gwf_fail(err, GWF_ERR_ARGUMENT,
                         "%s: expected a file of options, found more than %d bytes", path,
-                        CONFIG_FILE_BYTES);
+                        GWF_CONFIG_FILE_BYTES);
     return GWF_OK;
 }
 
-gwf_status config_read(config *c, const gwf_option_table *tables, int n_tables, gwf_error *err)
+gwf_status gwf_config_read(gwf_config *c, const gwf_option_table *tables, int n_tables,
+                           gwf_error *err)
 {
     size_t size = 0;
-    char *text = malloc(CONFIG_FILE_BYTES + 1);
+    char *text = malloc(GWF_CONFIG_FILE_BYTES + 1);
     if (!text) return gwf_fail(err, GWF_ERR_MEMORY, "%s: no memory to read it", c->path);
     gwf_status status = read_text(c->path, text, &size, err);
-    if (status == GWF_OK) status = config_parse(c, text, size, tables, n_tables, err);
+    if (status == GWF_OK) status = gwf_config_parse(c, text, size, tables, n_tables, err);
     free(text);
     return status;
 }
 
-void config_free(config *c)
+void gwf_config_free(gwf_config *c)
 {
     for (int i = 0; c->values && i < c->count; i++) {
-        config_value *value = &c->values[i];
+        gwf_config_value *value = &c->values[i];
         for (uint32_t k = 0; value->items && k < value->count; k++) free(value->items[k]);
         free(value->items);
         free(value->text);
     }
     free(c->values);
     free(c->taken);
-    *c = (config){.path = c->path};
+    *c = (gwf_config){.path = c->path};
 }
 
 /* --- taking ---------------------------------------------------------------------------------- */
 
-static gwf_status take_list(gwf_option_list *list, const config_value *value, gwf_error *err)
+static gwf_status take_list(gwf_option_list *list, const gwf_config_value *value, gwf_error *err)
 {
     const char **items = realloc(list->items, (size_t)value->count * sizeof *items);
     if (!items) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for a list of options");
@@ -286,7 +288,7 @@ static gwf_status take_list(gwf_option_list *list, const config_value *value, gw
 }
 
 static gwf_status take(const gwf_option_table *table, const gwf_option_row *row,
-                       const config_value *value, FILE *taken, gwf_error *err)
+                       const gwf_config_value *value, FILE *taken, gwf_error *err)
 {
     if (row->kind == GWF_OPTION_LIST) {
         gwf_option_list *list = (void *)((char *)table->target + row->offset);
@@ -298,12 +300,12 @@ static gwf_status take(const gwf_option_table *table, const gwf_option_row *row,
     return gwf_option_set(table, row, value->text, err);
 }
 
-gwf_status config_apply(config *c, const gwf_option_table *tables, int n_tables,
-                        unsigned long *given, gwf_error *err)
+gwf_status gwf_config_apply(gwf_config *c, const gwf_option_table *tables, int n_tables,
+                            unsigned long *given, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     size_t size = 0;
-    const config_value *value = c->values;
+    const gwf_config_value *value = c->values;
     FILE *taken = open_memstream(&c->taken, &size);
     if (!taken) return gwf_fail(err, GWF_ERR_MEMORY, "%s: no memory for its options", c->path);
     for (int t = 0; t < n_tables && status == GWF_OK; t++)
@@ -317,7 +319,7 @@ gwf_status config_apply(config *c, const gwf_option_table *tables, int n_tables,
     return status;
 }
 
-void config_history(const config *c, char *text, size_t size)
+void gwf_config_history(const gwf_config *c, char *text, size_t size)
 {
     const size_t used = strlen(text);
     if (c->taken && c->taken[0]) snprintf(text + used, size - used, " (%s:%s)", c->path, c->taken);

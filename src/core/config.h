@@ -1,5 +1,5 @@
-/* Options from a YAML file: `gwflux predict --config run.yaml`. A row of kind GWF_OPTION_CONFIG in
- * a command's table is all it takes; args_parse() does the rest.
+/* Options from a YAML file: gwf_options_read() and `gwflux predict --config run.yaml`, for which a
+ * row of kind GWF_OPTION_CONFIG in a command's table is all it takes; args_parse() does the rest.
  *
  *   # run.yaml
  *   model: model.nc
@@ -12,48 +12,50 @@
  * key with no value (or null, ~) counts as absent. Values are checked as on the command line, which
  * goes before the file: an option given there is not taken from here, a list not even in part.
  * Paths are relative to the current folder. */
-#ifndef GWF_CLI_CONFIG_H
-#define GWF_CLI_CONFIG_H
+#ifndef GWF_CORE_CONFIG_H
+#define GWF_CORE_CONFIG_H
 
 #include <stdint.h>
 
 #include "core/option.h"
 
-enum { CONFIG_FILE_BYTES = 1 << 20, CONFIG_VALUE_BYTES = 4096 };
+enum { GWF_CONFIG_FILE_BYTES = 1 << 20, GWF_CONFIG_VALUE_BYTES = 4096 };
 
 /* What the file says for one row: `text`, or for a list `items`. NULL: nothing. */
-typedef struct config_value {
+typedef struct gwf_config_value {
     char *text;
     char **items;
     uint32_t count;
-} config_value;
+} gwf_config_value;
 
 /* What a row of kind GWF_OPTION_CONFIG points to. Options that were taken from the file borrow
  * their texts from here: free it with the arguments. Zeros: no file. */
-typedef struct config {
-    const char *path;     /* borrowed from argv; NULL: none was given */
-    config_value *values; /* owned; one for each row of the tables, in their order */
+typedef struct gwf_config {
+    const char *path;         /* borrowed from argv; NULL: none was given */
+    gwf_config_value *values; /* owned; one for each row of the tables, in their order */
     int count;
-    char *taken; /* owned: " --model m.nc --threads 4", what config_apply() took; NULL: nothing */
-} config;
+    char *
+        taken; /* owned: " --model m.nc --threads 4", what gwf_config_apply() took; NULL: nothing */
+} gwf_config;
 
 /* Read c->path. NOT_FOUND, IO; ARGUMENT for what is no YAML, no option of these tables or no value
  * of its kind, with file, line and option. Flags have values only when true. */
-gwf_status config_read(config *c, const gwf_option_table *tables, int n_tables, gwf_error *err);
+gwf_status gwf_config_read(gwf_config *c, const gwf_option_table *tables, int n_tables,
+                           gwf_error *err);
 
 /* The same from memory; c->path is for messages. */
-gwf_status config_parse(config *c, const char *text, size_t size, const gwf_option_table *tables,
-                        int n_tables, gwf_error *err);
+gwf_status gwf_config_parse(gwf_config *c, const char *text, size_t size,
+                            const gwf_option_table *tables, int n_tables, gwf_error *err);
 
 /* Set every option that the file has and `given` (a bit per row, a word per table) has not, and
  * its bit. Items of a list are replaced by an array of malloc() with room for the file's. ARGUMENT
  * names file and option. */
-gwf_status config_apply(config *c, const gwf_option_table *tables, int n_tables,
-                        unsigned long *given, gwf_error *err);
+gwf_status gwf_config_apply(gwf_config *c, const gwf_option_table *tables, int n_tables,
+                            unsigned long *given, gwf_error *err);
 
 /* Append what was taken to the history text of this size: " (run.yaml: --model m.nc)". */
-void config_history(const config *c, char *text, size_t size);
+void gwf_config_history(const gwf_config *c, char *text, size_t size);
 
-void config_free(config *c);
+void gwf_config_free(gwf_config *c);
 
 #endif

@@ -1,10 +1,8 @@
 /* Weights along one axis: overlaps of cells (conservative), neighbours (bilinear). */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/size.h"
-#include "fields/remap_internal.h"
+#include "fields/axis_weights.h"
 
 /* Of a destination cell: what may stay uncovered by rounding, and overlaps that are nothing but
  * rounding. */
@@ -28,7 +26,7 @@ void gwf_sparse_free(gwf_sparse *rows)
     *rows = (gwf_sparse){0};
 }
 
-static void add(gwf_sparse *rows, int row, int index, double weight)
+void gwf_sparse_add(gwf_sparse *rows, int row, int index, double weight)
 {
     const size_t k = rows->start[row + 1]++;
     rows->index[k] = index;
@@ -67,7 +65,7 @@ static double add_overlaps(gwf_sparse *rows, int row, span target, const double 
         const double low = fmax(target.low, s.low + shift);
         const double length = fmin(target.high, s.high + shift) - low;
         if (!(length > least)) continue;
-        add(rows, row, k, length);
+        gwf_sparse_add(rows, row, k, length);
         covered += length;
     }
     return covered;
@@ -127,8 +125,8 @@ static gwf_status overlap_longitudes(const gwf_grid *source, const gwf_grid *des
 
 static void add_pair(gwf_sparse *rows, int row, int low, int high, double fraction)
 {
-    if (fraction < 1) add(rows, row, low, 1 - fraction);
-    if (fraction > 0) add(rows, row, high, fraction);
+    if (fraction < 1) gwf_sparse_add(rows, row, low, 1 - fraction);
+    if (fraction > 0) gwf_sparse_add(rows, row, high, fraction);
 }
 
 /* Files hold floats: a point this close (degrees) to a source's is the source's. */
