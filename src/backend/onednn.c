@@ -2,9 +2,6 @@
  * by blocked.c. */
 #include "backend/backend.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,16 +93,6 @@ static bool has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted)
     return (all & wanted) == wanted; /* sets of bits: one that is newer holds the older ones' */
 }
 
-/* Family, model and stepping, which share a cache's choices. */
-static void describe_machine(char *text, size_t size)
-{
-    unsigned a = 0, b = 0, c = 0, d = 0;
-#ifdef __x86_64__
-    __get_cpuid(1, &a, &b, &c, &d);
-#endif
-    snprintf(text, size, "processor %x", a);
-}
-
 static void close_cpu(gwf_context *context)
 {
     if (!context) return;
@@ -155,7 +142,6 @@ static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **resul
     snprintf(context->description, sizeof context->description, "oneDNN %d.%d.%d, %s, %d thread%s",
              version->major, version->minor, version->patch, isa_name(isa), context->maps.threads,
              context->maps.threads == 1 ? "" : "s");
-    describe_machine(context->machine, sizeof context->machine);
     *result = context;
     return GWF_OK;
 done:
@@ -252,7 +238,7 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
     return GWF_OK;
 }
 
-static const int batches[] = {1, 0};
+static const int batches[] = {1, 2, 4, 0};
 
 const gwf_backend gwf_backend_cpu = {
     .name = "cpu",

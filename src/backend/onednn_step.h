@@ -13,7 +13,6 @@ struct gwf_context {
     char *aside; /* phases or large map of an upconv; one for all steps */
     size_t aside_bytes;
     char description[128]; /* library, instruction set, threads */
-    char machine[128];     /* in the keys of the cache */
 };
 
 /* How a convolution is done: by phases an upconv only. */

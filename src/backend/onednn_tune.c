@@ -9,9 +9,7 @@
 #include "backend/tune.h"
 #include "core/clock.h"
 
-enum { LINE = 64, FAIR_TRIALS = 3, MOST_TRIALS = 20 };
-enum { LEAST_CACHE = 32 << 20, MOST_CACHE = 128 << 20 };
-static const double agreement = 1.05, hopeless = 1.5; /* ratios of seconds */
+enum { LINE = 64, LEAST_CACHE = 32 << 20, MOST_CACHE = 128 << 20 };
 
 /* One contest: the operation on maps of its own, which lie one behind the other. */
 typedef struct arena {
@@ -54,30 +52,30 @@ static void cool(arena *a)
     for (size_t i = 0; i < bytes; i += LINE) a->context.maps.arena[i] = (char)sum; /* 0 */
 }
 
-static gwf_status time_once(arena *a, gwf_step *step, double *seconds, gwf_error *err)
+/* A step in its arena. */
+typedef struct trial {
+    arena *a;
+    gwf_step *step;
+} trial;
+
+static gwf_status time_once(void *user, double *seconds, gwf_error *err)
 {
-    cool(a);
+    const trial *t = user;
+    cool(t->a);
     const double start = gwf_now();
-    GWF_TRY(gwf_step_run(&a->context, step, err));
+    GWF_TRY(gwf_step_run(&t->a->context, t->step, err));
     *seconds = gwf_now() - start;
     return GWF_OK;
 }
 
-/* The fastest run, after one to warm up. Others may disturb a run, nothing makes one faster than it
- * is: there are enough when the two fastest agree, or when a hopeless one has had its chances. */
+/* After a run that warms up. */
 static gwf_status time_step(arena *a, gwf_step *step, double *seconds, gwf_error *err)
 {
-    double best = HUGE_VAL, second = HUGE_VAL;
+    trial t = {a, step};
+    const gwf_stopwatch watch = {time_once, &t, a->least};
     GWF_TRY(gwf_step_run(&a->context, step, err));
-    for (int i = 0; i < MOST_TRIALS && second > agreement * best; i++) {
-        double taken = 0;
-        if (i >= FAIR_TRIALS && best > hopeless * a->least) break;
-        GWF_TRY(time_once(a, step, &taken, err));
-        second = fmin(second, fmax(best, taken));
-        best = fmin(best, taken);
-    }
-    a->least = fmin(a->least, best);
-    *seconds = best;
+    GWF_TRY(gwf_fastest_run(&watch, seconds, err));
+    a->least = fmin(a->least, *seconds);
     return GWF_OK;
 }
 
@@ -104,9 +102,9 @@ static void write_key(const gwf_context *c, const gwf_op *op, char *key, size_t 
 {
     const gwf_view *in = &op->in, *out = &op->out;
     snprintf(key, size,
-             "cpu; %s; %s; %s; %d threads; batch %d%s%s; %s %dx%d pad %d,%d activation %d; %d x %d "
+             "cpu; %s; %s; %d threads; batch %d%s%s; %s %dx%d pad %d,%d activation %d; %d x %d "
              "x %d of kind %d -> %d x %d x %d of kind %d",
-             c->description, c->machine, gwf_precision_word(c->config.precision), c->maps.threads,
+             c->description, gwf_precision_word(c->config.precision), c->maps.threads,
              c->maps.batch, c->maps.batch > 1 && !gwf_step_dense(in) ? " from parts" : "",
              c->maps.batch > 1 && !gwf_step_dense(out) ? " to parts" : "",
              op->kind == GWF_OP_CONV ? "conv" : "upconv", op->kernel, op->kernel, op->pad_y,

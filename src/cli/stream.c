@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 
-enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */ };
+enum { NAP = 1000000 /* ns: how often other ranks are looked after */ };
 
 typedef struct slot {
     float *features, *prediction, *pressure; /* as in stream_step */
@@ -15,18 +15,20 @@ typedef struct slot {
     double time;
 } slot;
 
-/* Turns are counted as this rank takes them; turn n uses slot n % SLOTS. Turns [0, written) are
+/* Turns are counted as this rank takes them; turn n uses slot n % n_slots. Turns [0, written) are
  * with the output, [written, computed) wait for that, [computed, read) are to be computed. `end`
  * shrinks to the first that failed, or that there is no more. All but the slots' content under the
  * mutex. */
 typedef struct ring {
     const stream *s;
-    slot slots[SLOTS];
+    size_t batch;   /* turns that are computed at once; at the end there may be fewer */
+    size_t n_slots; /* for a batch that is computed, one that is read or written, and one more */
+    slot *slots;
     size_t read, computed, written, end;
-    size_t given;   /* rank 0: numbers that all ranks have got */
-    bool stop;      /* writing failed: nothing further makes sense */
-    bool heeded;    /* a request to stop: nothing is begun any more */
-    bool computing; /* turn `computed` is being computed */
+    size_t given;     /* rank 0: numbers that all ranks have got */
+    bool stop;        /* writing failed: nothing further makes sense */
+    bool heeded;      /* a request to stop: nothing is begun any more */
+    size_t computing; /* turns from `computed` on that are being computed */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -56,7 +58,7 @@ static void end_turns(ring *r, size_t turn, gwf_status status, const gwf_error *
 static void read_step(ring *r, size_t turn, size_t step)
 {
     gwf_error err = {0};
-    slot *at = &r->slots[turn % SLOTS];
+    slot *at = &r->slots[turn % r->n_slots];
     const double start = gwf_now();
     at->step = step;
     const gwf_status status =
@@ -83,7 +85,7 @@ static void write_step(ring *r, size_t turn)
 {
     gwf_error err = {0};
     const double start = gwf_now();
-    const gwf_status status = put_step(r->s, &r->slots[turn % SLOTS], &err);
+    const gwf_status status = put_step(r->s, &r->slots[turn % r->n_slots], &err);
     pthread_mutex_lock(&r->mutex);
     r->times.writing += gwf_now() - start;
     if (status == GWF_OK) {
@@ -103,7 +105,7 @@ static task next_task(const ring *r)
 {
     if (r->stop || r->written >= r->end) return END;
     if (r->written < r->computed) return WRITE;
-    if (r->read < r->end && r->read < r->written + SLOTS) return READ;
+    if (r->read < r->end && r->read < r->written + r->n_slots) return READ;
     return WAIT;
 }
 
@@ -208,34 +210,49 @@ static void leave(ring *r)
     serve(r, &all_left); /* what was sent before the last one left */
 }
 
-/* Wait for the next turn to compute; false when there is none. */
-static bool await_turn(ring *r, size_t *turn)
+/* Under the mutex: turns of the next batch. */
+static size_t next_batch(const ring *r)
+{
+    const size_t left = r->computed < r->end ? r->end - r->computed : 0;
+    return left < r->batch ? left : r->batch;
+}
+
+/* Wait for the next turns to compute; 0 when there are none. */
+static size_t await_turns(ring *r, size_t *turn)
 {
     pthread_mutex_lock(&r->mutex);
-    while (!r->stop && r->computed < r->end && r->computed == r->read)
+    while (!r->stop && r->read - r->computed < next_batch(r))
         pthread_cond_wait(&r->changed, &r->mutex);
     heed_stop(r);
     *turn = r->computed;
-    r->computing = !r->stop && r->computed < r->end;
-    const bool more = r->computing;
+    r->computing = r->stop ? 0 : next_batch(r);
+    const size_t count = r->computing;
     pthread_mutex_unlock(&r->mutex);
-    return more;
+    return count;
 }
 
-static void compute_step(ring *r, size_t turn)
+static gwf_status compute(const ring *r, size_t turn, size_t count, gwf_error *err)
+{
+    const float *features[GWF_MAX_BATCH];
+    float *predictions[GWF_MAX_BATCH];
+    if (!r->s->engine) return GWF_OK;
+    for (size_t i = 0; i < count; i++) {
+        features[i] = r->slots[(turn + i) % r->n_slots].features;
+        predictions[i] = r->slots[(turn + i) % r->n_slots].prediction;
+    }
+    return gwf_engine_run(r->s->engine, (int)count, features, predictions, err);
+}
+
+static void compute_turns(ring *r, size_t turn, size_t count)
 {
     gwf_error err = {0};
-    slot *at = &r->slots[turn % SLOTS];
     const double start = gwf_now();
-    const float *const features[] = {at->features};
-    float *const predictions[] = {at->prediction};
-    const gwf_status status =
-        r->s->engine ? gwf_engine_run(r->s->engine, 1, features, predictions, &err) : GWF_OK;
+    const gwf_status status = compute(r, turn, count, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.computing += gwf_now() - start;
-    r->computing = false;
+    r->computing = 0;
     if (status == GWF_OK)
-        r->computed = turn + 1;
+        r->computed = turn + count;
     else
         fail_turn(r, turn, status, &err);
     const size_t ahead = r->read - r->computed;
@@ -248,8 +265,8 @@ static void compute_step(ring *r, size_t turn)
 static void *compute_thread(void *argument)
 {
     ring *r = argument;
-    size_t turn = 0;
-    while (await_turn(r, &turn)) compute_step(r, turn);
+    size_t turn = 0, count = 0;
+    while ((count = await_turns(r, &turn))) compute_turns(r, turn, count);
     return NULL;
 }
 
@@ -258,24 +275,26 @@ static gwf_status allocate_slots(ring *r, gwf_error *err)
     const stream *s = r->s;
     const size_t plane = s->input->nlat * s->input->nlon * sizeof(float);
     const bool computes = s->engine != NULL, pressure = source_has_pressure(s->input);
-    for (int i = 0; i < SLOTS; i++) {
+    r->slots = calloc(r->n_slots, sizeof *r->slots);
+    for (size_t i = 0; r->slots && i < r->n_slots; i++) {
         slot *at = &r->slots[i];
         at->features = malloc(plane * (size_t)s->model->in.count);
         at->prediction = computes ? malloc(plane * (size_t)s->model->out.count) : NULL;
         at->pressure = pressure ? malloc(plane) : NULL;
         if (!at->features || (computes && !at->prediction) || (pressure && !at->pressure))
-            return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
+            return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %zu steps at a time", r->n_slots);
     }
-    return GWF_OK;
+    return r->slots ? GWF_OK : gwf_fail(err, GWF_ERR_MEMORY, "no memory for steps");
 }
 
 static void free_slots(ring *r)
 {
-    for (int i = 0; i < SLOTS; i++) {
+    for (size_t i = 0; r->slots && i < r->n_slots; i++) {
         free(r->slots[i].features);
         free(r->slots[i].prediction);
         free(r->slots[i].pressure);
     }
+    free(r->slots);
 }
 
 static void run_threads(ring *r)
@@ -303,7 +322,8 @@ static void conclude(ring *r)
 
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err)
 {
-    ring r = {.s = s, .end = SIZE_MAX};
+    const size_t batch = s->engine ? (size_t)s->engine->batch : 1;
+    ring r = {.s = s, .batch = batch, .n_slots = 2 * batch + 1, .end = SIZE_MAX};
     gwf_error failure = {0};
     const double start = gwf_now();
     pthread_mutex_init(&r.mutex, NULL);

@@ -3,7 +3,8 @@
  * The caller's thread does all NetCDF work (the library allows only one thread, and HDF5 below it
  * prints its failures in all but the one that opened the files) and all talk with other leaders; a
  * second one computes. They meet at a ring of slots: what is read into a slot is computed there and
- * written from there. Which steps a leader gets the queue says. */
+ * written from there, as many at once as the engine's batch. Which steps a leader gets the queue
+ * says. */
 #ifndef GWF_CLI_STREAM_H
 #define GWF_CLI_STREAM_H
 
@@ -36,7 +37,7 @@ typedef struct stream {
         *stop; /* may be NULL; not 0: end after what is computed, with STOPPED */
     /* Hand a step to the output; from the thread of all NetCDF work. */
     gwf_status (*put)(void *user, const stream_step *step, gwf_error *err);
-    /* After every step computed here, from the computing thread; done: steps that are, on rank 0
+    /* After every batch computed here, from the computing thread; done: steps that are, on rank 0
      * those of all ranks (what others have in hand counts). */
     void (*progress)(void *user, size_t done);
     void *user;
@@ -48,9 +49,9 @@ typedef struct stream_times {
     double total, reading, computing, writing; /* seconds */
 } stream_times;
 
-/* Run until there are no more steps. After a failure to read or compute a step, those taken before
- * it are still computed and written; nobody gets further ones, and the first failure of this rank
- * is returned. Collective over the leaders: returns when all are through. */
+/* Run until there are no more steps. After a failure to read a step or compute a batch, those taken
+ * before it are still computed and written; nobody gets further ones, and the first failure of this
+ * rank is returned. Collective over the leaders: returns when all are through. */
 gwf_status stream_run(const stream *s, stream_times *times, gwf_error *err);
 
 #endif

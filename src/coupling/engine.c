@@ -1,5 +1,6 @@
 #include "coupling/engine.h"
 
+#include "coupling/batch.h"
 #include "coupling/share.h"
 
 #include <math.h>
@@ -43,12 +44,20 @@ static void describe(gwf_engine *engine)
 static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
                                const gwf_domain *grid, const gwf_log *log)
 {
-    gwf_backend_config config = gwf_backend_configure(options, log);
     const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
+    gwf_error *err = &engine->error;
+    gwf_backend_config config = gwf_backend_configure(options, log);
     if (options && options->batch && whole) config.batch = options->batch;
     engine->batch = config.batch;
-    return gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
-                            &engine->context, &engine->error);
+    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
+                             &engine->context, err));
+    if (!whole || !grid->many || (options && options->batch)) return GWF_OK;
+    config.batch = gwf_best_batch(engine, &config);
+    if (config.batch == engine->batch) return GWF_OK;
+    engine->backend->close(engine->context);
+    engine->context = NULL;
+    engine->batch = config.batch;
+    return engine->backend->open(&config, &engine->context, err);
 }
 
 static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
@@ -57,9 +66,9 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    GWF_TRY(open_backend(engine, options, grid, log));
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
+    GWF_TRY(open_backend(engine, options, grid, log));
     gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
     if (grid->comm && gwf_comm_size(grid->comm) > 1) {
         GWF_TRY(gwf_share_create(&engine->model, grid, share, err));

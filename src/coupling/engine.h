@@ -28,6 +28,7 @@ typedef struct gwf_domain {
     const gwf_comm *comm;
     gwf_tiling tiling;
     bool tiles_only; /* no rank has whole maps: gwf_engine_run_tile() */
+    bool many;       /* there are maps enough for batches of the best size */
 } gwf_domain;
 
 struct gwf_engine {
