@@ -133,13 +133,15 @@ static gwf_status run_once(void *user, double *seconds, gwf_error *err)
 /* Until two agree, and no longer with what is hopeless. */
 static void test_runs(void)
 {
-    static const double quiet[] = {5, 5.1}, disturbed[] = {9, 7, 5, 8, 6, 5.1}, slow[] = {9, 8, 6};
+    static const double quiet[] = {.05, .051}, disturbed[] = {.09, .07, .05, .08, .06, .051};
+    static const double slow[] = {.09, .08, .06}, long_ones[] = {.9, .7, .5};
     static const struct {
         const double *seconds;
         double least, fastest;
         int n;
-    } cases[] = {{quiet, 9, 5, 2}, {disturbed, 9, 5, 6}, {slow, 3, 6, 3}};
-    for (int i = 0; i < 3; i++) {
+    } cases[] = {
+        {quiet, .09, .05, 2}, {disturbed, .09, .05, 6}, {slow, .03, .06, 3}, {long_ones, 9, .5, 3}};
+    for (int i = 0; i < 4; i++) {
         runs r = {cases[i].seconds, 0};
         double seconds = 0;
         gwf_error err = {0};

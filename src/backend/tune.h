@@ -23,8 +23,9 @@ int gwf_fastest_way(const gwf_backend_config *config, const gwf_contest *contest
 void gwf_contest_key(const gwf_contest *contest, char *key, size_t size);
 
 /* Seconds of something that is run often. Others may disturb a run, nothing makes one faster than
- * it is: there are enough runs when the two fastest agree, or when one that takes half as long
- * again as `least` (HUGE_VAL: there is nothing to beat) has had its chances. */
+ * it is: there are enough runs when the two fastest agree, or after
+ * three when they have taken half a second or half as long again as `least` (HUGE_VAL: there is
+ * nothing to beat). */
 typedef struct gwf_stopwatch {
     gwf_status (*once)(void *user, double *seconds, gwf_error *err);
     void *user;
