@@ -72,7 +72,8 @@ GWF_API void gwf_options_free(gwf_options **options);
  *   backend    auto | cuda | cpu | ref   (default auto: the fastest that starts here)
  *   precision  auto | fp32 | fp32-fast | tf32 | bf16 | fp16 | int8   (default auto: fp32 on CPUs,
  *              bf16 on GPUs; fp32: rounding errors only, fp32-fast: Winograd's algorithm too,
- *              relative errors up to 2e-4, bf16: up to 1e-2; not every backend has every one)
+ *              relative errors up to 2e-4, bf16: up to 1e-2; int8: with a model file of gwflux
+ *              quantise, which says what it does to the drag; not every backend has every one)
  *   threads    0..1024   (default 0: as many as OMP_NUM_THREADS or the cores allow)
  *   batch      0..64     (default 0: one; maps that gwf_predict_batch() computes at once; each
  *              call takes as long as a whole batch)
@@ -131,8 +132,19 @@ GWF_API gwf_status gwf_predict(gwf_engine *engine, const float *features, float 
 
 /* n maps, one behind the other in features and flux; as gwf_predict() for each. Where the engine's
  * batch is more than 1 this is faster than as many single calls. All features are checked before
- * anything is computed. */
+ * anything is computed; with backend cuda they are checked as they are read, so that after
+ * GWF_ERR_DATA other maps' fluxes may be there already. There one batch is computed while the next
+ * one's features and the last one's fluxes travel, if their memory is page-locked
+ * (cudaHostRegister()). */
 GWF_API gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux);
+
+/* gwf_predict_batch() for a host that works on the GPU of the engine (backend cuda): features and
+ * flux are in its memory, each may also be on the host, and nothing is copied. stream: a
+ * cudaStream_t (NULL: the default stream) of which all work so far is waited for, as that makes the
+ * features. Returns when the fluxes are there. From Fortran: type(c_ptr), of c_devloc() or c_loc().
+ * GWF_ERR_UNSUPPORTED: the backend computes in the host's memory. */
+GWF_API gwf_status gwf_predict_device(gwf_engine *engine, int n, const float *features, float *flux,
+                                      void *stream);
 
 /* gwf_predict(), but the network's own normalised output. */
 GWF_API gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features,

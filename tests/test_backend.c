@@ -186,15 +186,15 @@ static size_t lay_out(bench *b, const gwf_backend *backend, const gwf_context *c
     const int block = backend->channel_block(context);
     const int part0 = rounded(c->in[0], block), part1 = rounded(c->in[1], block);
     const int out = c->kind == GWF_OP_HALO ? part0 + part1 : rounded(c->out, block);
-    b->whole_in = (gwf_view){0, part0 + part1, 0, part0 + part1, c->rows, c->cols};
-    b->in[0] = (gwf_view){0, part0 + part1, 0, part0, c->rows, c->cols};
-    b->in[1] = (gwf_view){0, part0 + part1, part0, part1, c->rows, c->cols};
+    b->whole_in = (gwf_view){0, part0 + part1, 0, part0 + part1, c->rows, c->cols, NULL, false};
+    b->in[0] = (gwf_view){0, part0 + part1, 0, part0, c->rows, c->cols, NULL, false};
+    b->in[1] = (gwf_view){0, part0 + part1, part0, part1, c->rows, c->cols, NULL, false};
     const size_t in_bytes = backend->map_bytes(context, part0 + part1, c->rows, c->cols);
     const size_t offset = (in_bytes + 63) / 64 * 64;
     /* As a part the result is the second half of a larger map: a view that does not start at its
      * map. */
     const int first = b->whole_out ? 0 : block;
-    b->out = (gwf_view){offset, first + out, first, out, b->out_rows, b->out_cols};
+    b->out = (gwf_view){offset, first + out, first, out, b->out_rows, b->out_cols, NULL, false};
     return offset + backend->map_bytes(context, first + out, b->out_rows, b->out_cols);
 }
 
@@ -223,13 +223,21 @@ static gwf_status run_on(bench *b, const gwf_backend *backend, gwf_context *cont
     const int block = backend->channel_block(context);
     const size_t bytes = lay_out(b, backend, context);
     pack(b, block);
-    const gwf_op op = {c->kind,        b->whole_in,
-                       b->out,         c->kernel,
-                       c->pad_y,       c->pad_x,
-                       c->activation,  b->packed,
-                       b->packed_bias, c->in[0] == 1 ? 1 : b->whole_in.channels,
-                       c->halo_y,      c->halo_x,
-                       c->halo_zero,   c->name};
+    const gwf_op op = {c->kind,
+                       b->whole_in,
+                       b->out,
+                       c->kernel,
+                       c->pad_y,
+                       c->pad_x,
+                       c->activation,
+                       b->packed,
+                       b->packed_bias,
+                       NULL,
+                       c->in[0] == 1 ? 1 : b->whole_in.channels,
+                       c->halo_y,
+                       c->halo_x,
+                       c->halo_zero,
+                       c->name};
     GWF_TRY_DONE(backend->prepare(context, &op, &step, err));
     GWF_TRY_DONE(backend->reserve(context, bytes, err));
     GWF_TRY_DONE(load_maps(b, backend, context, err));
@@ -447,8 +455,8 @@ static gwf_status watch(gwf_status (*run)(gwf_context *, gwf_step *, gwf_error *
     gwf_context *context = NULL;
     gwf_step *step = NULL;
     float values[2 * 16 * 32] = {0};
-    const gwf_view in = {0, 2, 0, 2, 16, 32};
-    const gwf_view out = {4096, 2, 0, 2, 8, 16};
+    const gwf_view in = {0, 2, 0, 2, 16, 32, NULL, false};
+    const gwf_view out = {4096, 2, 0, 2, 8, 16, NULL, false};
     const gwf_op op = {.kind = GWF_OP_POOL, .in = in, .out = out};
     gwf_status status = GWF_OK;
     broken.run = run;

@@ -267,6 +267,126 @@ static void test_damaged_files(void)
     check_refused(file, path, GWF_ERR_MODEL, "conv5.conv.3.bias is missing");
 }
 
+/* ---- precision int8 ---- */
+
+/* A list that fits, with numbers of its own everywhere. */
+static void fill_int8(gwf_model *model)
+{
+    gwf_error err = {0};
+    gwf_quantised *q = &model->int8;
+    CHECK_OK(gwf_quantised_create(&model->network, q, &err), err);
+    for (int i = 0; i < q->n_layers; i++) {
+        gwf_quantised_layer *layer = &q->layers[i];
+        layer->int8 = strncmp(layer->name, "conv2", 5) != 0;
+        layer->drag_error = 0.001 * i;
+        for (int c = 0; c < layer->channels; c++) {
+            layer->scale[c] = 0.25f;
+            layer->mean[c] = (float)(i - 3 * c);
+        }
+    }
+    strcpy(q->sample, "some.nc, 3 of 9 steps");
+    strcpy(q->range, "absolute maximum");
+    q->maps = 3;
+    q->drag_error = 0.02;
+    q->prediction_error = 0.01;
+    q->limit = 0.05;
+}
+
+static void check_same_int8(const gwf_quantised *a, const gwf_quantised *b)
+{
+    CU_ASSERT_EQUAL_FATAL(a->n_layers, b->n_layers);
+    for (int i = 0; i < a->n_layers; i++) {
+        const gwf_quantised_layer *x = &a->layers[i], *y = &b->layers[i];
+        CU_ASSERT_STRING_EQUAL(x->name, y->name);
+        CU_ASSERT_TRUE(x->channels == y->channels && x->int8 == y->int8 &&
+                       x->is_signed == y->is_signed && x->drag_error == y->drag_error);
+        const size_t bytes = (size_t)x->channels * sizeof(float);
+        CU_ASSERT_TRUE(memcmp(x->scale, y->scale, bytes) == 0);
+        CU_ASSERT_TRUE(memcmp(x->mean, y->mean, bytes) == 0);
+    }
+    CU_ASSERT_STRING_EQUAL(a->sample, b->sample);
+    CU_ASSERT_STRING_EQUAL(a->range, b->range);
+    CU_ASSERT_TRUE(a->maps == b->maps && a->drag_error == b->drag_error &&
+                   a->prediction_error == b->prediction_error && a->limit == b->limit);
+}
+
+static void write_int8(const char *path)
+{
+    gwf_model a = {0}, b = {0};
+    gwf_error err = {0};
+    CHECK_OK(build("golden/unet.pt", usual, &a, &err), err);
+    fill_int8(&a);
+    CHECK_OK(gwf_model_write(&a, path, "", true, &err), err);
+    CHECK_OK(gwf_model_read(path, NULL, &b, &err), err);
+    check_same_int8(&a.int8, &b.int8);
+    gwf_model_free(&a);
+    gwf_model_free(&b);
+}
+
+static void test_int8_round_trip(void)
+{
+    gwf_model model = {0};
+    gwf_error err = {0};
+    const char *path = test_scratch("plain.nc");
+    write_int8(test_scratch("int8.nc"));
+    CHECK_OK(build("golden/unet.pt", usual, &model, &err), err);
+    CHECK_OK(gwf_model_write(&model, path, "", true, &err), err);
+    gwf_model_free(&model);
+    CHECK_OK(gwf_model_read(path, NULL, &model, &err), err);
+    CU_ASSERT_PTR_NULL(model.int8.layers);
+    gwf_model_free(&model);
+}
+
+/* A file of precision int8, opened to be damaged. */
+static int damaged_int8(const char **path)
+{
+    int file = -1;
+    *path = test_scratch("damaged8.nc");
+    write_int8(*path);
+    CU_ASSERT_EQUAL(nc_open(*path, NC_WRITE, &file), NC_NOERR);
+    return file;
+}
+
+static void refuse_one(const char *name, double value, gwf_status status, const char *words)
+{
+    const char *path;
+    const int file = damaged_int8(&path);
+    put_one(file, name, value);
+    check_refused(file, path, status, words);
+}
+
+static void test_damaged_int8(void)
+{
+    const char *path;
+    refuse_one("int8_scale", 0, GWF_ERR_MODEL, "layer conv1.conv.0, channel 0: scale 0");
+    refuse_one("int8_scale", -1, GWF_ERR_MODEL, "scale -1");
+    refuse_one("int8_scale", NAN, GWF_ERR_FORMAT, "int8_scale: a value is not finite");
+    refuse_one("int8_mean", NAN, GWF_ERR_FORMAT, "int8_mean");
+    refuse_one("int8_multiplies", 2, GWF_ERR_MODEL, "int8 layer 0: multiplies 2");
+    refuse_one("int8_signed", 0, GWF_ERR_MODEL, "layer conv1.conv.0 reads 366 unsigned");
+    refuse_one("int8_channels", -1, GWF_ERR_MODEL, "-1 channels; expected 0 or 1, 0 or 1, 366");
+    refuse_one("int8_layer_error", NAN, GWF_ERR_FORMAT, "int8_layer_error");
+    int file = damaged_int8(&path), variable = -1;
+    const size_t start[2] = {1, 0}, count[2] = {1, 6};
+    nc_inq_varid(file, "int8_name", &variable);
+    CU_ASSERT_EQUAL(nc_put_vara_text(file, variable, start, count, "conv7\0"), NC_NOERR);
+    check_refused(file, path, GWF_ERR_MODEL, "layer conv7, expected conv1.conv.3 in its place");
+    file = damaged_int8(&path);
+    nc_redef(file);
+    nc_inq_varid(file, "int8_layer_error", &variable);
+    nc_rename_var(file, variable, "int8_errors");
+    check_refused(file, path, GWF_ERR_FORMAT, "int8_layer_error: the variable");
+    file = damaged_int8(&path);
+    nc_redef(file);
+    nc_del_att(file, NC_GLOBAL, "int8_sample");
+    check_refused(file, path, GWF_ERR_FORMAT, "int8_sample");
+    file = damaged_int8(&path);
+    const double odd = -1;
+    nc_redef(file);
+    nc_put_att_double(file, NC_GLOBAL, "int8_drag_error", NC_DOUBLE, 1, &odd);
+    check_refused(file, path, GWF_ERR_FORMAT, "int8_drag_error: expected");
+}
+
 static void test_not_a_model(void)
 {
     gwf_model model = {0};
@@ -302,6 +422,8 @@ int main(void)
         {"unknown tensors are named", test_unknown_tensor},
         {"variances that are none are named", test_bad_variance},
         {"files that disagree with themselves are refused", test_damaged_files},
+        {"scales of precision int8 are read back", test_int8_round_trip},
+        {"scales that make no sense are refused", test_damaged_int8},
         {"other files are not models", test_not_a_model},
         {"Gaussian latitudes", test_gaussian_latitudes},
     };

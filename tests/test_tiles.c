@@ -254,8 +254,9 @@ static void make_broken_engine(gwf_engine *engine, gwf_backend *backend, gwf_til
         err);
     CHECK_OK(backend->open(&config, &engine->context, &err), err);
     CHECK_OK(gwf_share_create(&engine->model, &grid, share, &err), err);
-    const gwf_site site = {backend, engine->context, share->tiles.mine.rows, share->tiles.mine.cols,
-                           &share->tiles};
+    const gwf_site site = {
+        backend, engine->context, share->tiles.mine.rows, share->tiles.mine.cols, &share->tiles,
+        NULL};
     CHECK_OK(gwf_plan_create(&engine->model.network, &site, &engine->plan, &err), err);
 }
 

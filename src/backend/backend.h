@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "backend/int8.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/option.h"
@@ -27,6 +28,10 @@ typedef struct gwf_view {
     size_t offset;
     int map_channels, first, channels;
     int rows, cols;
+    const gwf_int8 *int8; /* of the map, borrowed as long as a step has it; NULL: its values are
+                           * kept as the backend's precision says */
+    bool precise; /* only gates and store() read the map: a backend whose precision has shorter
+                   * values may keep it in float32 */
 } gwf_view;
 
 /* Part of each channel of a view. */
@@ -41,6 +46,8 @@ typedef enum gwf_activation {
     GWF_SIGMOID,
 } gwf_activation;
 
+/* Convolutions of a map in 8 bits multiply in 8 bits (backend/int8.h). Halo and gate leave a map as
+ * it is kept; all others may write another kind than they read, but none takes a gate in 8 bits. */
 typedef enum gwf_op_kind {
     GWF_OP_CONV, /* out = activation(weights * in + bias); zeros around in, pad_y and pad_x wide */
     GWF_OP_UPCONV, /* the same, of in with each value in a 2x2; 3x3, see below */
@@ -62,6 +69,8 @@ typedef struct gwf_op {
     const float
         *weights;       /* conv: (out.channels, in.channels, kernel, kernel), borrowed by prepare */
     const float *bias;  /* conv: (out.channels) */
+    const float *mean;  /* conv of a map in 8 bits: (in.channels), of in's values over a sample;
+                         * NULL:  not known; borrowed by prepare */
     int gate_channels;  /* gate: 1, or as many as out */
     int halo_y, halo_x; /* halo: width of the border on each side */
     int halo_zero;      /* halo: 1 for a tile, whose border comes from its neighbours afterwards */
@@ -135,18 +144,19 @@ enum { GWF_SEEN_INPUT = 1, GWF_SEEN_OUTPUT = 2 }; /* one that is not finite */
  * enter(-1)) every call waits, as on other backends, and run() is for single steps. */
 typedef struct gwf_device {
     int lanes; /* that may be under way at once */
-    /* Once, after reserve(): values of one map in and out, for physical values the scales of the
-     * channels out (copied). */
-    gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out,
-                        const gwf_scale *scales, int n_scales, gwf_error *err);
+    /* Once, after reserve(): room for the values of one map in and out. */
+    gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err);
+    /* For physical values: of each channel out, copied. */
+    gwf_status (*scale)(gwf_context *context, const gwf_scale *scales, int n, gwf_error *err);
     /* physical: store() turns the lane's values into physical ones. */
     gwf_status (*enter)(gwf_context *context, int lane, bool physical, gwf_error *err);
     /* What the lane does waits for what is in a stream of the device's own kind so far. */
     gwf_status (*follow)(gwf_context *context, void *stream, gwf_error *err);
     /* All steps of a map, in order, the same ones in every call: recorded once, then repeated. */
     gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
-    /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values; DATA when a result
-     * within the network is beyond the range of the precision. */
+    /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values (with INPUT results
+     * may be left where they are); DATA when a result within the network is beyond the range of the
+     * precision. */
     gwf_status (*wait)(gwf_context *context, int lane, unsigned *seen, gwf_error *err);
 
     /* Host memory that transfers need not copy first, from pin() to unpin(): faster, and nobody
@@ -158,8 +168,9 @@ typedef struct gwf_device {
     void (*discard)(gwf_context *context, void *memory);
     gwf_status (*copy)(gwf_context *context, void *to, const void *from, size_t bytes,
                        gwf_error *err);
-    /* On the device's own clock: a step's last run() outside all lanes; step NULL: the steps of the
-     * lane that was last waited for. */
+    /* On the device's own clock: a step's last run() outside all lanes; step NULL: the turn of the
+     * lane that was last waited for, from its first values on the device to its last result there.
+     */
     double (*seconds)(const gwf_context *context, const gwf_step *step);
 } gwf_device;
 
@@ -216,10 +227,11 @@ struct gwf_backend {
     double (*executed)(const gwf_context *context, const gwf_step *step);
 };
 
-extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */
-extern const gwf_backend gwf_backend_cpu;   /* oneDNN */
-extern const gwf_backend gwf_backend_cuda;  /* cuDNN: finds libgwflux_cuda.so */
-extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
+extern const gwf_backend gwf_backend_ref;      /* plain loops, double sums: what the ops mean */
+extern const gwf_backend gwf_backend_cpu;      /* oneDNN */
+extern const gwf_backend gwf_backend_cpu_int8; /* "cpu" too: what opens for precision int8 */
+extern const gwf_backend gwf_backend_cuda;     /* cuDNN: finds libgwflux_cuda.so */
+extern const gwf_backend gwf_backend_guard;    /* any other, watched: for tests */
 
 /* Known backends, fastest first, ending with NULL (guard is not among them). */
 const gwf_backend *const *gwf_backends(void);

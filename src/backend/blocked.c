@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "backend/value.h"
+
 /* Inner loops are compiled for several instruction sets; the one that fits is taken when the
  * program starts. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)
@@ -25,12 +27,6 @@ typedef struct loops {
     void (*multiply)(void *block, const void *gates, size_t n);
 } loops;
 
-/* The larger one; NaN wins, as in PyTorch. */
-static inline float larger(float x, float y)
-{
-    return x > y || x != x ? x : y;
-}
-
 static inline float float_of_f32(f32 value)
 {
     return value;
@@ -43,19 +39,12 @@ static inline f32 of_float_f32(float value)
 
 static inline float float_of_bf16(bf16 half)
 {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    return gwf_float_of_bf16(half);
 }
 
-/* To nearest even; NaN stays NaN. */
 static inline bf16 of_float_bf16(float value)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    return (bf16)(value != value ? bits >> 16 | 0x40 : rounded);
+    return gwf_bf16_of_float(value);
 }
 
 #define IN    f32
@@ -100,11 +89,6 @@ static const loops *loops_of(const gwf_blocked *b, const gwf_view *in, const gwf
 gwf_value gwf_blocked_value(const gwf_blocked *b, int map_channels)
 {
     return map_channels > GWF_FEW ? b->value : GWF_VALUE_F32;
-}
-
-size_t gwf_value_size(gwf_value value)
-{
-    return value == GWF_VALUE_BF16 ? sizeof(bf16) : sizeof(f32);
 }
 
 static size_t pixels(const gwf_view *view)

@@ -6,12 +6,7 @@
 #define GWF_BACKEND_BLOCKED_H
 
 #include "backend/backend.h"
-
-/* What the values of a map are. */
-typedef enum gwf_value {
-    GWF_VALUE_F32,
-    GWF_VALUE_BF16, /* the upper half of a float, rounded to nearest even */
-} gwf_value;
+#include "backend/value.h"
 
 typedef struct gwf_blocked {
     char *arena;
@@ -25,9 +20,8 @@ typedef struct gwf_blocked {
  * there. */
 enum { GWF_FEW = 32 };
 
-/* What the values of a map of so many channels are, and bytes of a value. */
+/* What the values of a map of so many channels are: float32 or bfloat16. */
 gwf_value gwf_blocked_value(const gwf_blocked *b, int map_channels);
-size_t gwf_value_size(gwf_value value);
 /* First value of a view of map `slot`. */
 void *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view, int slot);
 

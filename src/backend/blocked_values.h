@@ -51,9 +51,9 @@ GWF_WIDE static void NAME(pool)(void *row, const void *upper_row, const void *lo
     const IN *upper = upper_row, *lower = lower_row;
     for (size_t x = 0; x < cols; x++, out += BLOCK, upper += 2 * BLOCK, lower += 2 * BLOCK)
         for (size_t c = 0; c < BLOCK; c++) {
-            const float above = larger(FLOAT_OF(IN)(upper[c]), FLOAT_OF(IN)(upper[BLOCK + c]));
-            const float below = larger(FLOAT_OF(IN)(lower[c]), FLOAT_OF(IN)(lower[BLOCK + c]));
-            out[c] = OF_FLOAT(OUT)(larger(above, below));
+            const float above = gwf_larger(FLOAT_OF(IN)(upper[c]), FLOAT_OF(IN)(upper[BLOCK + c]));
+            const float below = gwf_larger(FLOAT_OF(IN)(lower[c]), FLOAT_OF(IN)(lower[BLOCK + c]));
+            out[c] = OF_FLOAT(OUT)(gwf_larger(above, below));
         }
 }
 

@@ -2,14 +2,17 @@
  *
  * The arena is NaN before every map, and a step's result is NaN before the step: what the step
  * leaves out, or reads without anybody having written it, shows. Behind every map stands a row of
- * known values; a step that writes past its map changes them. Everything goes through the watched
- * backend's own load and store, so that any memory and layout can be watched. */
+ * known values; a step that writes past its map changes them. Integers know no NaN: a step whose
+ * result is in 8 bits runs twice, over zeros and over the largest, and must come to the same.
+ * Everything goes through the watched backend's own load and store, so that any memory and layout
+ * can be watched. */
 #include "backend/backend.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CANARY_COLS = 16, PIECE_COLS = 4096 };
 /* Not a number as a float and as two halves of one, whichever of them a backend keeps. */
@@ -25,7 +28,8 @@ struct gwf_context {
     size_t arena_bytes;
     bool spoiled;  /* since the last step: further loads leave the arena as it is */
     int loaded;    /* maps of the batch that were loaded since then: the others stay NaN */
-    float *values; /* as large as the largest result, or a piece of the arena */
+    float *values; /* as large as the largest result of a batch, or a piece of the arena */
+    float *first;  /* likewise: what the first of two runs made */
     size_t n_values;
 };
 
@@ -103,15 +107,43 @@ static gwf_status check_result(gwf_context *g, const gwf_view *view, int slot, g
     return GWF_OK;
 }
 
-static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
+/* Run it with `value` in every place of the result. */
+static gwf_status run_over(gwf_context *g, gwf_step *step, float value, gwf_error *err)
 {
     const gwf_view *out = &step->op.out;
     const gwf_view canary = canary_of(g, out);
-    g->spoiled = false;
-    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, poison.value, err));
+    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, value, err));
     GWF_TRY(fill(g, &canary, canary_value, err));
     GWF_TRY(g->inner->run(g->context, step->inner, err));
     for (int slot = 0; slot < batch(g); slot++) GWF_TRY(check_canary(g, &canary, slot, err));
+    return GWF_OK;
+}
+
+static gwf_status run_twice(gwf_context *g, gwf_step *step, gwf_error *err)
+{
+    const gwf_view *out = &step->op.out;
+    const size_t n = size_of(out);
+    GWF_TRY(run_over(g, step, 0, err));
+    for (int slot = 0; slot < g->loaded; slot++) {
+        GWF_TRY(fetch(g, out, slot, err));
+        memcpy(g->first + n * (size_t)slot, g->values, n * sizeof *g->values);
+    }
+    GWF_TRY(run_over(g, step, HUGE_VALF, err));
+    for (int slot = 0; slot < g->loaded; slot++) {
+        GWF_TRY(fetch(g, out, slot, err));
+        if (memcmp(g->first + n * (size_t)slot, g->values, n * sizeof *g->values) != 0)
+            return gwf_fail(err, GWF_ERR_BACKEND,
+                            "guard: a step did not write all of a result in 8 bits");
+    }
+    return GWF_OK;
+}
+
+static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
+{
+    const gwf_view *out = &step->op.out;
+    g->spoiled = false;
+    if (out->int8 && step->op.kind != GWF_OP_GATE) return run_twice(g, step, err);
+    GWF_TRY(run_over(g, step, poison.value, err));
     for (int slot = 0; slot < g->loaded; slot++) GWF_TRY(check_result(g, out, slot, err));
     return GWF_OK;
 }
@@ -169,7 +201,8 @@ static gwf_status prepare(gwf_context *g, const gwf_op *op, gwf_step **result, g
         free(step);
         return status;
     }
-    if (size_of(&op->out) > g->n_values) g->n_values = size_of(&op->out);
+    const size_t values = size_of(&op->out) * (size_t)batch(g);
+    if (values > g->n_values) g->n_values = values;
     *result = step;
     return GWF_OK;
 }
@@ -186,7 +219,8 @@ static gwf_status reserve(gwf_context *g, size_t bytes, gwf_error *err)
     const size_t piece = (size_t)block_of(g) * PIECE_COLS;
     if (g->n_values < piece) g->n_values = piece;
     g->values = malloc(g->n_values * sizeof *g->values);
-    if (!g->values) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
+    g->first = malloc(g->n_values * sizeof *g->first);
+    if (!g->values || !g->first) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
     g->arena_bytes = bytes;
     return g->inner->reserve(g->context, bytes, err);
 }
@@ -196,6 +230,7 @@ static void close_guard(gwf_context *g)
     if (!g) return;
     g->inner->close(g->context);
     free(g->values);
+    free(g->first);
     free(g);
 }
 

@@ -64,35 +64,6 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
     return status;
 }
 
-static const char *isa_name(dnnl_cpu_isa_t isa)
-{
-    switch (isa) {
-    case dnnl_cpu_isa_sse41:
-        return "SSE4.1";
-    case dnnl_cpu_isa_avx:
-        return "AVX";
-    case dnnl_cpu_isa_avx2:
-        return "AVX2";
-    case dnnl_cpu_isa_avx2_vnni:
-        return "AVX2-VNNI";
-    case dnnl_cpu_isa_avx512_core:
-        return "AVX-512";
-    case dnnl_cpu_isa_avx512_core_vnni:
-        return "AVX-512 VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16:
-        return "AVX-512 BF16";
-    case dnnl_cpu_isa_avx512_core_amx:
-        return "AVX-512 AMX";
-    default:
-        return "unknown instruction set";
-    }
-}
-
-static bool has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted)
-{
-    return (all & wanted) == wanted; /* sets of bits: one that is newer holds the older ones' */
-}
-
 static void close_cpu(gwf_context *context)
 {
     if (!context) return;
@@ -106,11 +77,11 @@ static void close_cpu(gwf_context *context)
 
 static gwf_status check_precision(gwf_precision precision, dnnl_cpu_isa_t isa, gwf_error *err)
 {
-    if (precision == GWF_BF16 && !has_isa(isa, dnnl_cpu_isa_avx512_core_bf16))
+    if (precision == GWF_BF16 && !gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16))
         return gwf_fail(err, GWF_ERR_UNSUPPORTED,
                         "backend cpu: precision bf16 needs AVX-512 BF16 or AMX, this processor has "
                         "%s: it has precision fp32 and fp32-fast",
-                        isa_name(isa));
+                        gwf_dnnl_isa_name(isa));
     if (precision > GWF_FP32_FAST && precision != GWF_BF16)
         return gwf_fail(err, GWF_ERR_UNSUPPORTED,
                         "backend cpu has precision fp32, fp32-fast and bf16, not %s",
@@ -122,7 +93,6 @@ static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **resul
 {
     gwf_status status = GWF_OK;
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    const dnnl_version_t *version = dnnl_version();
     GWF_TRY(check_precision(config->precision, isa, err));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
@@ -132,16 +102,14 @@ static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **resul
     context->maps = (gwf_blocked){
         .value = bf16 ? GWF_VALUE_BF16 : GWF_VALUE_F32,
         .batch = config->batch,
-        .block = has_isa(isa, dnnl_cpu_isa_avx512_core) ? 16 : 8,
+        .block = gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core) ? 16 : 8,
         .threads = config->threads > 0 ? config->threads : omp_get_max_threads(),
     };
     context->dnnl.block = context->maps.block;
     DNNL_TRY_DONE(dnnl_engine_create(&context->dnnl.engine, dnnl_cpu, 0));
     DNNL_TRY_DONE(
         dnnl_stream_create(&context->dnnl.stream, context->dnnl.engine, dnnl_stream_default_flags));
-    snprintf(context->description, sizeof context->description, "oneDNN %d.%d.%d, %s, %d thread%s",
-             version->major, version->minor, version->patch, isa_name(isa), context->maps.threads,
-             context->maps.threads == 1 ? "" : "s");
+    gwf_dnnl_describe(context->maps.threads, context->description, sizeof context->description);
     *result = context;
     return GWF_OK;
 done:

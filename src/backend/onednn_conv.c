@@ -1,5 +1,6 @@
 #include "backend/onednn_conv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +23,43 @@ const char *gwf_dnnl_reason(dnnl_status_t status)
     default:
         return "failed";
     }
+}
+
+const char *gwf_dnnl_isa_name(dnnl_cpu_isa_t isa)
+{
+    switch (isa) {
+    case dnnl_cpu_isa_sse41:
+        return "SSE4.1";
+    case dnnl_cpu_isa_avx:
+        return "AVX";
+    case dnnl_cpu_isa_avx2:
+        return "AVX2";
+    case dnnl_cpu_isa_avx2_vnni:
+        return "AVX2-VNNI";
+    case dnnl_cpu_isa_avx512_core:
+        return "AVX-512";
+    case dnnl_cpu_isa_avx512_core_vnni:
+        return "AVX-512 VNNI";
+    case dnnl_cpu_isa_avx512_core_bf16:
+        return "AVX-512 BF16";
+    case dnnl_cpu_isa_avx512_core_amx:
+        return "AVX-512 AMX";
+    default:
+        return "unknown instruction set";
+    }
+}
+
+bool gwf_dnnl_has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted)
+{
+    return (all & wanted) == wanted; /* sets of bits: one that is newer holds the older ones' */
+}
+
+void gwf_dnnl_describe(int threads, char *text, size_t size)
+{
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, size, "oneDNN %d.%d.%d, %s, %d thread%s", version->major, version->minor,
+             version->patch, gwf_dnnl_isa_name(dnnl_get_effective_cpu_isa()), threads,
+             threads == 1 ? "" : "s");
 }
 
 void *gwf_aligned(size_t bytes)
@@ -78,7 +116,16 @@ static const struct {
 
 static dnnl_data_type_t type_of(gwf_value value)
 {
-    return value == GWF_VALUE_BF16 ? dnnl_bf16 : dnnl_f32;
+    static const dnnl_data_type_t types[] = {[GWF_VALUE_F32] = dnnl_f32,
+                                             [GWF_VALUE_BF16] = dnnl_bf16,
+                                             [GWF_VALUE_U8] = dnnl_u8,
+                                             [GWF_VALUE_S8] = dnnl_s8};
+    return types[value];
+}
+
+static dnnl_data_type_t type_of_weights(const gwf_conv_shape *shape)
+{
+    return shape->factor ? dnnl_s8 : type_of(shape->reads);
 }
 
 /* Channels, rows, cols as oneDNN sees them: a dense batch of maps. */
@@ -89,8 +136,10 @@ static dnnl_status_t describe_maps(int batch, const int size[3], gwf_value value
     return dnnl_memory_desc_init_by_tag(desc, 4, dims, type_of(value), layout);
 }
 
-static dnnl_format_tag_t blocked(const gwf_dnnl *dnnl)
+/* Of the maps. */
+static dnnl_format_tag_t layout_of(const gwf_dnnl *dnnl, const gwf_conv_shape *shape)
 {
+    if (shape->channels_last) return dnnl_nhwc;
     return dnnl->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
 }
 
@@ -115,6 +164,8 @@ static dnnl_status_t make_attributes(const gwf_conv_shape *shape, dnnl_primitive
     dnnl_status_t rc = dnnl_primitive_attr_create(attr);
     if (rc == dnnl_success)
         rc = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
+    if (rc == dnnl_success && shape->factor) /* one for each output channel */
+        rc = dnnl_primitive_attr_set_output_scales(*attr, shape->out[0], 1 << 1, shape->factor);
     if (rc == dnnl_success) rc = append_activation(*attr, shape->activation);
     return rc;
 }
@@ -145,7 +196,7 @@ static dnnl_status_t describe_conv(const gwf_dnnl *dnnl, const gwf_conv_shape *s
     dnnl_primitive_desc_iterator_t all = NULL;
     dnnl_memory_desc_t src, weights, bias, dst;
     dnnl_convolution_desc_t desc;
-    const dnnl_format_tag_t layout = ways[way].channels_last ? dnnl_nhwc : blocked(dnnl);
+    const dnnl_format_tag_t layout = ways[way].channels_last ? dnnl_nhwc : layout_of(dnnl, shape);
     const gwf_value writes = shape->reads == GWF_VALUE_F32 ? GWF_VALUE_F32 : shape->writes;
     const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
     const dnnl_dims_t n_bias = {shape->out[0]}, strides = {1, 1};
@@ -154,7 +205,7 @@ static dnnl_status_t describe_conv(const gwf_dnnl *dnnl, const gwf_conv_shape *s
     dnnl_status_t rc = describe_maps(shape->batch, shape->in, shape->reads, layout, &src);
     if (rc == dnnl_success) rc = describe_maps(shape->batch, shape->out, writes, layout, &dst);
     if (rc == dnnl_success)
-        rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, type_of(shape->reads),
+        rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, type_of_weights(shape),
                                           dnnl_format_tag_any);
     if (rc == dnnl_success) rc = dnnl_memory_desc_init_by_tag(&bias, 1, n_bias, dnnl_f32, dnnl_x);
     if (rc == dnnl_success)
@@ -211,10 +262,13 @@ static gwf_status pack_weights(const gwf_dnnl *dnnl, const gwf_conv_shape *shape
     dnnl_memory_desc_t from;
     const dnnl_memory_desc_t *to = NULL;
     const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
+    const dnnl_data_type_t type = shape->int8_weights ? dnnl_s8 : dnnl_f32;
+    void *const weights =
+        shape->int8_weights ? (void *)shape->int8_weights : (void *)shape->weights;
 
-    DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&from, 4, filter, dnnl_f32, dnnl_oihw));
+    DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&from, 4, filter, type, dnnl_oihw));
     DNNL_TRY_DONE(dnnl_memory_get_memory_desc(packed, &to));
-    DNNL_TRY_DONE(dnnl_memory_create(&plain, &from, dnnl->engine, (void *)shape->weights));
+    DNNL_TRY_DONE(dnnl_memory_create(&plain, &from, dnnl->engine, weights));
     GWF_TRY_DONE(make_reorder(dnnl, &from, to, &reorder, err));
     DNNL_TRY_DONE(run_reorder(dnnl, reorder, plain, packed));
     DNNL_TRY_DONE(dnnl_stream_wait(dnnl->stream));
@@ -276,7 +330,8 @@ static gwf_status build(const gwf_dnnl *dnnl, const gwf_conv_shape *shape,
             dnnl->engine, wanted[i].handle));
     conv->scratch_bytes = bytes_of(conv->scratch);
     GWF_TRY_DONE(hold_weights(conv, err));
-    if (shape->weights) GWF_TRY_DONE(pack_weights(dnnl, shape, conv->weights, err));
+    if (shape->weights || shape->int8_weights)
+        GWF_TRY_DONE(pack_weights(dnnl, shape, conv->weights, err));
     GWF_TRY_DONE(copy_bias(shape, conv->bias, err));
     DNNL_TRY_DONE(dnnl_primitive_create(&conv->primitive, desc));
 done:
@@ -315,8 +370,10 @@ static gwf_status add_reorders(const gwf_dnnl *dnnl, const gwf_conv_shape *shape
 {
     gwf_status status = GWF_OK;
     dnnl_memory_desc_t src, dst;
-    DNNL_TRY_DONE(describe_maps(shape->batch, shape->in, shape->reads, blocked(dnnl), &src));
-    DNNL_TRY_DONE(describe_maps(shape->batch, shape->out, shape->writes, blocked(dnnl), &dst));
+    DNNL_TRY_DONE(
+        describe_maps(shape->batch, shape->in, shape->reads, layout_of(dnnl, shape), &src));
+    DNNL_TRY_DONE(
+        describe_maps(shape->batch, shape->out, shape->writes, layout_of(dnnl, shape), &dst));
     GWF_TRY_DONE(add_reorder(dnnl, &src, true, conv, err));
     GWF_TRY_DONE(add_reorder(dnnl, &dst, false, conv, err));
 done:

@@ -18,14 +18,19 @@ typedef struct gwf_dnnl {
 } gwf_dnnl;
 
 /* A convolution of a batch of maps in channels, rows and cols. It multiplies values of the type
- * that it reads, and adds in float32. Weights are (out, in, kernel, kernel), borrowed; NULL: all
- * zero, to see how long it takes. */
+ * that it reads, and adds in float32, integers exactly. Weights are (out, in, kernel, kernel),
+ * borrowed; NULL: all zero, to see how long it takes. */
 typedef struct gwf_conv_shape {
     int batch, in[3], out[3], kernel;
     gwf_value reads, writes;
+    bool channels_last; /* layout of the maps: nhwc; else blocked */
     int pad_before[2], pad_after[2];
     gwf_activation activation;
     const float *weights, *bias;
+    /* Where it reads integers: the weights, and what a sum (with its bias) is multiplied with. An
+     * activation that is not linear on each side of 0 needs the sum's true value. */
+    const int8_t *int8_weights;
+    const float *factor; /* (out) */
 } gwf_conv_shape;
 
 /* How the library does it. */
@@ -54,7 +59,7 @@ gwf_status gwf_conv_make(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_
                          gwf_conv *conv, gwf_error *err);
 /* Whether it does. */
 bool gwf_conv_possible(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way);
-/* src and dst are dense batches of blocked maps; dnnl->scratch has at least scratch_bytes. */
+/* src and dst are dense batches of maps; dnnl->scratch has at least scratch_bytes. */
 gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err);
 /* {0} is fine. */
@@ -63,6 +68,12 @@ void gwf_conv_free(gwf_conv *conv);
 /* Zeroed memory on a cache line's border, from 2 MiB on in large pages where the system has them;
  * free() it. NULL: none left. */
 void *gwf_aligned(size_t bytes);
+
+/* The instruction set in words, and whether it has all of another's. */
+const char *gwf_dnnl_isa_name(dnnl_cpu_isa_t isa);
+bool gwf_dnnl_has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted);
+/* "oneDNN 2.6.3, AVX-512, 2 threads" into text. */
+void gwf_dnnl_describe(int threads, char *text, size_t size);
 
 /* Why a oneDNN call failed. */
 const char *gwf_dnnl_reason(dnnl_status_t status);

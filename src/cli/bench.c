@@ -6,31 +6,34 @@
 #include <unistd.h>
 
 #include "cli/bench_print.h"
+#include "cli/bench_time.h"
 #include "cli/commands.h"
 #include "core/config.h"
 #include "cli/prediction.h"
 #include "cli/scaling.h"
 #include "cli/world.h"
-#include "core/clock.h"
 #include "coupling/engine.h"
 #include "parallel/cores.h"
 
 typedef struct arguments {
     const char *model, *input, *tiles, *json;
-    int steps, lat, lon, model_scaling;
+    int steps, lat, lon, resident, model_scaling;
     gwf_config file;
 } arguments;
 
 #define AT(member) offsetof(arguments, member)
 static const gwf_option_row rows[] = {
     {"model", 'm', GWF_OPTION_TEXT, AT(model), NULL, 0, 0, NULL, "model file (gwflux import)"},
-    {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL, "maps to time, after two more"},
+    {"steps", 0, GWF_OPTION_INT, AT(steps), "20", 1, 1000000, NULL,
+     "maps to time, after some more"},
     {"lat", 0, GWF_OPTION_INT, AT(lat), "0", 0, 65536, NULL, "rows; 0: the training grid's"},
     {"lon", 0, GWF_OPTION_INT, AT(lon), "0", 0, 65536, NULL, "columns; 0: the training grid's"},
     {"input", 'i', GWF_OPTION_TEXT, AT(input), "", 0, 0, NULL,
      "also time predict from this file to one in $TMPDIR or /tmp, which is removed"},
     {"tiles", 0, GWF_OPTION_TEXT, AT(tiles), "", 0, 0, NULL,
      "how several ranks (mpirun) cut the map: ROWSxCOLUMNS; without it auto"},
+    {"resident", 0, GWF_OPTION_FLAG, AT(resident), "", 0, 0, NULL,
+     "maps stay in the memory of the GPU, whose clock is read; else they travel"},
     {"model-scaling", 0, GWF_OPTION_FLAG, AT(model_scaling), "", 0, 0, NULL,
      "predict tiles on 1 to 512 ranks and 1 to 32 GPUs from what one rank does here, or two "
      "(mpirun)"},
@@ -44,66 +47,17 @@ static gwf_option_table table(void *target)
     return (gwf_option_table){rows, (int)(sizeof rows / sizeof *rows), target};
 }
 
-/* --- timing --------------------------------------------------------------------------------- */
-
-/* Values of order 1, the same on every machine. */
-static void fill(float *values, size_t n)
-{
-    unsigned long state = 1;
-    for (size_t i = 0; i < n; i++) {
-        state = state * 6364136223846793005UL + 1442695040888963407UL;
-        values[i] = (float)(state >> 40) / 8388608.0f - 1.0f;
-    }
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Seconds of a map in every run of a batch. All maps of a batch are read from and written to the
- * same place. */
-static gwf_status time_runs(gwf_engine *engine, int runs, double *seconds, gwf_error *err)
-{
-    const gwf_network *n = &engine->model.network;
-    const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
-    const float *inputs[GWF_MAX_BATCH];
-    float *outputs[GWF_MAX_BATCH];
-    float *in = malloc(plane * (size_t)n->inputs * sizeof *in);
-    float *out = malloc(plane * (size_t)n->outputs * sizeof *out);
-    gwf_status status = GWF_OK;
-    if (!in || !out) {
-        status = gwf_fail(err, GWF_ERR_MEMORY, "no memory for a map");
-        goto done;
-    }
-    fill(in, plane * (size_t)n->inputs);
-    for (int i = 0; i < engine->batch; i++) {
-        inputs[i] = in;
-        outputs[i] = out;
-    }
-    for (int i = -2; i < runs; i++) {
-        if (i == 0) gwf_plan_reset_times(engine->plan);
-        const double start = gwf_now();
-        GWF_TRY_DONE(gwf_engine_run(engine, engine->batch, inputs, outputs, err));
-        if (i >= 0) seconds[i] = (gwf_now() - start) / engine->batch;
-    }
-    qsort(seconds, (size_t)runs, sizeof *seconds, ascending);
-done:
-    free(in);
-    free(out);
-    return status;
-}
-
 /* r->engine's map, then the machine with its threads (0: not said). */
-static gwf_status measure(bench_result *r, gwf_engine *engine, int steps, int threads,
+static gwf_status measure(bench_result *r, gwf_engine *engine, const arguments *a, int threads,
                           gwf_error *err)
 {
     r->engine = engine;
-    r->runs = (steps + engine->batch - 1) / engine->batch;
+    r->resident = a->resident;
+    r->runs = (a->steps + engine->batch - 1) / engine->batch;
     r->seconds = calloc((size_t)r->runs, sizeof *r->seconds);
     if (!r->seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
-    GWF_TRY(time_runs(engine, r->runs, r->seconds, err));
+    GWF_TRY(a->resident ? bench_time_resident(engine, r->runs, r->seconds, err)
+                        : bench_time(engine, r->runs, r->seconds, err));
     r->memory = machine_peak_memory();
     if (strcmp(engine->backend->name, "cuda") == 0) return GWF_OK; /* it is another machine */
     return machine_measure(threads ? threads : gwf_cores_here(), &r->here, err);
@@ -144,7 +98,7 @@ static gwf_status time_and_print(const arguments *a, int threads, const scaling 
     bench_result r = {0};
     FILE *json = NULL;
     GWF_TRY(open_json(a->json, &json, err));
-    gwf_status status = measure(&r, engine, a->steps, threads, err);
+    gwf_status status = measure(&r, engine, a, threads, err);
     if (status == GWF_OK && a->model_scaling)
         status = scaling_print(s, engine, r.seconds[0], json, err);
     else if (status == GWF_OK)
@@ -234,7 +188,7 @@ static gwf_status time_network(job *j, gwf_error *err)
 {
     timed_prediction *own = j->own;
     bench_result r = {.input = own->a->input, .spent = j->spent};
-    gwf_status status = measure(&r, j->engine, own->a->steps, own->threads, err);
+    gwf_status status = measure(&r, j->engine, own->a, own->threads, err);
     if (status == GWF_OK) show(&r, own->json);
     free(r.seconds);
     FILE *json = own->json;

@@ -28,6 +28,12 @@ static double seconds_of(const bench_result *r, const gwf_step_time *t)
     return t->seconds / (double)t->runs / r->engine->batch;
 }
 
+/* Of milliseconds, so that a GPU's are told apart. */
+static int digits(double seconds)
+{
+    return seconds < 0.01 ? 4 : 1;
+}
+
 /* --- the table ------------------------------------------------------------------------------ */
 
 static void print_machine(const machine *m)
@@ -112,8 +118,10 @@ static void print_speed(const bench_result *r)
     const int batch = r->engine->batch, maps = r->runs * batch;
     printf("%d map%s", maps, maps == 1 ? "" : "s");
     if (batch > 1) printf(", %d at once", batch);
-    printf(": fastest %.1f, median %.1f, slowest %.1f ms", 1e3 * r->seconds[0], 1e3 * seconds,
-           1e3 * r->seconds[r->runs - 1]);
+    if (r->resident) printf(", in the device's memory");
+    const int n = digits(seconds);
+    printf(": fastest %.*f, median %.*f, slowest %.*f ms", n, 1e3 * r->seconds[0], n, 1e3 * seconds,
+           n, 1e3 * r->seconds[r->runs - 1]);
     if (!r->engine->share.tiles.comm && sum_executed(r->engine->plan, &executed)) {
         printf("; %.0f GFLOP/s", 2e-9 * executed / seconds);
         if (peak > 0) printf(", %.1f %% of the peak", 100 * executed / seconds / peak);
@@ -147,7 +155,7 @@ void bench_print(const bench_result *r)
     print_borders(plan);
     print_stream(r);
     print_speed(r);
-    printf("%.1f ms per step\n", 1e3 * median(r));
+    printf("%.*f ms per step\n", digits(median(r)), 1e3 * median(r));
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */
@@ -218,8 +226,8 @@ void bench_json(const bench_result *r, FILE *json)
     put_text(json, "description", gwf_describe(engine));
     fprintf(json, ",\n ");
     put_text(json, "precision", precision_of(engine));
-    fprintf(json, ", \"batch\": %d, \"nlat\": %d, \"nlon\": %d,\n", engine->batch, engine->nlat,
-            engine->nlon);
+    fprintf(json, ", \"memory\": \"%s\", \"batch\": %d, \"nlat\": %d, \"nlon\": %d,\n",
+            r->resident ? "device" : "host", engine->batch, engine->nlat, engine->nlon);
     put_machine(&r->here, json);
     put_layers(r, json);
     put_stream(r, json);

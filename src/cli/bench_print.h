@@ -13,6 +13,7 @@ typedef struct bench_result {
     machine here;             /* of as many threads as the engine has; threads 0: not measured */
     double *seconds;          /* of a map, (runs), ascending; owned */
     int runs;                 /* each of engine->batch maps */
+    int resident;             /* 1: maps in a device's memory */
     double memory;            /* bytes that the process had at most */
     const char *input;        /* of the way from file to file; NULL: not timed */
     stream_times spent;       /* on that way */

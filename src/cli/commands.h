@@ -7,6 +7,7 @@
 #include "core/log.h"
 
 extern const command command_import;
+extern const command command_quantise;
 extern const command command_predict;
 extern const command command_prepare;
 extern const command command_info;

@@ -82,6 +82,17 @@ static void explain_network(const gwf_model *m)
     printf("Made from %s.\n", m->source);
 }
 
+static void show_int8(const gwf_quantised *q)
+{
+    int multiply = 0;
+    for (int i = 0; i < q->n_layers; i++) multiply += q->layers[i].int8;
+    if (q->layers)
+        printf("Precision int8: %d of %d convolutions in 8 bits, drag error %.2f %%, prediction "
+               "error %.2f %%,\n  measured on %s; range %s\n",
+               multiply, q->n_layers, 100 * q->drag_error, 100 * q->prediction_error, q->sample,
+               q->range);
+}
+
 static gwf_status show_model(const char *path, gwf_error *err)
 {
     gwf_model m;
@@ -93,6 +104,7 @@ static gwf_status show_model(const char *path, gwf_error *err)
     printf("Levels: %d to %d, %.2f to %.1f hPa at 1013.25 hPa\nSHA-256 %s\n", m.levels[0].number,
            m.levels[m.n_levels - 1].number, gwf_level_pressure(&m.levels[0], 101325) / 100,
            gwf_level_pressure(&m.levels[m.n_levels - 1], 101325) / 100, m.checksum);
+    show_int8(&m.int8);
     show_channels("Input", &m.in);
     show_channels("Output", &m.out);
     gwf_model_free(&m);

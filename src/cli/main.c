@@ -9,7 +9,8 @@
 #include "io/nc.h"
 
 static const command *const commands[] = {
-    &command_import, &command_predict, &command_prepare, &command_info, &command_bench,
+    &command_import,  &command_quantise, &command_predict,
+    &command_prepare, &command_info,     &command_bench,
 #ifdef GWF_HAVE_MAGICS
     &command_plot,
 #endif
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
     const command *c = find(argv[1]);
     if (!c) return help(argv[1]);
     if (argc > 2 && is_help(argv[2])) return help(argv[1]);
-    if (c->engine || c == &command_prepare) spin_shortly(argv);
+    if (c->engine || c == &command_prepare || c == &command_quantise) spin_shortly(argv);
     const int code = c->run(argc - 1, argv + 1);
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
     fprintf(stderr, "gwflux: error: standard output cannot be written\n");

@@ -19,7 +19,8 @@ static const gwf_link network = {2e-6, 25e9 / NODE_RANKS}; /* 200 Gb/s for all o
 /* The fastest runs of load, all layers and store on a tile alone; borders wrap around. */
 typedef struct tile_times {
     int nlat, nlon;
-    double *seconds; /* owned, n */
+    const gwf_quantised *int8; /* with precision int8 only; borrowed */
+    double *seconds;           /* owned, n */
     int n;
     double sum;
 } tile_times;
@@ -66,7 +67,7 @@ static gwf_status time_tile(const gwf_options *options, const gwf_network *n, in
     t->seconds = calloc((size_t)t->n, sizeof *t->seconds);
     if (!t->seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
     GWF_TRY(gwf_backend_open(options->backend, &config, &backend, &context, err));
-    const gwf_site site = {backend, context, t->nlat, t->nlon, NULL};
+    const gwf_site site = {backend, context, t->nlat, t->nlon, NULL, t->int8};
     if (block) *block = backend->channel_block(context);
     GWF_TRY_DONE(gwf_plan_create(n, &site, &plan, err));
     GWF_TRY_DONE(run_often(plan, n, t, steps, err));
@@ -128,7 +129,9 @@ static gwf_status measure_layers(scaling *s, const gwf_options *options, int ste
     const int nlat = model->nlat / 16 * 16, nlon = model->nlon / 16 * 16;
     const int sides[SCALING_CHECKS][2] = {{nlat / 2, nlon}, {nlat / 2, nlon / 2}, {32, 32}};
     const gwf_network *n = &s->networks[1][1];
-    tile_times times[2] = {{.nlat = 16, .nlon = 16}, {.nlat = nlat, .nlon = nlon}};
+    const gwf_quantised *int8 = strcmp(options->precision, "int8") == 0 ? &model->int8 : NULL;
+    tile_times times[2] = {{.nlat = 16, .nlon = 16, .int8 = int8},
+                           {.nlat = nlat, .nlon = nlon, .int8 = int8}};
     gwf_status status = GWF_OK;
     if (nlat * nlon <= 16 * 16)
         return gwf_fail(err, GWF_ERR_MISMATCH,
@@ -139,7 +142,7 @@ static gwf_status measure_layers(scaling *s, const gwf_options *options, int ste
     fit_layers(s, times);
     sum_up(s);
     for (int k = 0; k < SCALING_CHECKS; k++) {
-        tile_times between = {.nlat = sides[k][0], .nlon = sides[k][1]};
+        tile_times between = {.nlat = sides[k][0], .nlon = sides[k][1], .int8 = int8};
         if (between.nlat % 16 || between.nlon % 16) continue;
         status = time_tile(options, n, steps, &between, NULL, err);
         free(between.seconds);

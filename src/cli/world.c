@@ -1,14 +1,15 @@
 #include "cli/world.h"
 
 #include "cli/commands.h"
+#include "coupling/devices.h"
 #include "parallel/cores.h"
 
-static gwf_status divide_cores(world *w, gwf_options *options, gwf_error *err)
+static gwf_status divide_node(world *w, gwf_options *options, gwf_error *err)
 {
     gwf_comm *node = NULL;
     GWF_TRY(gwf_comm_split_node(w->all, &node, err));
-    const gwf_status status =
-        gwf_cores_share(node, options->threads, &options->threads, &w->log, err);
+    gwf_status status = gwf_cores_share(node, options->threads, &options->threads, &w->log, err);
+    if (status == GWF_OK) status = gwf_devices_share(node, options, err);
     gwf_comm_free(&node);
     return status;
 }
@@ -30,7 +31,7 @@ gwf_status world_begin(world *w, gwf_options *options, gwf_status asked, gwf_err
     if (begun != GWF_OK) return asked == GWF_OK ? begun : asked;
     GWF_TRY(world_agree(w, asked, err));
     if (world_speaks(w)) w->log = stderr_log;
-    return divide_cores(w, options, err);
+    return divide_node(w, options, err);
 }
 
 gwf_status world_group(world *w, int ranks_per_map, gwf_error *err)

@@ -13,7 +13,8 @@ enum { MOST_WAYS = 8 };
 static const double worth = 1.03;
 
 typedef struct batches {
-    const gwf_engine *engine;
+    const gwf_network *network;
+    const gwf_site *site;
     const gwf_backend_config *config;
     char names[MOST_WAYS][8];
 } batches;
@@ -21,7 +22,7 @@ typedef struct batches {
 static const char *name_of(void *user, int way)
 {
     batches *b = user;
-    snprintf(b->names[way], sizeof b->names[way], "%d", b->engine->backend->batches[way]);
+    snprintf(b->names[way], sizeof b->names[way], "%d", b->site->backend->batches[way]);
     return b->names[way];
 }
 
@@ -44,12 +45,11 @@ static gwf_status run_once(void *user, double *seconds, gwf_error *err)
 }
 
 /* After a run that warms up. */
-static gwf_status rehearse(rehearsal *r, const gwf_engine *engine, double *seconds, gwf_error *err)
+static gwf_status rehearse(rehearsal *r, const batches *b, double *seconds, gwf_error *err)
 {
-    const size_t points = (size_t)engine->nlat * (size_t)engine->nlon;
-    const gwf_network *n = &engine->model.network;
-    float *input = calloc(points * (size_t)n->inputs, sizeof *input);
-    float *output = calloc(points * (size_t)n->outputs, sizeof *output);
+    const size_t points = (size_t)b->site->nlat * (size_t)b->site->nlon;
+    float *input = calloc(points * (size_t)b->network->inputs, sizeof *input);
+    float *output = calloc(points * (size_t)b->network->outputs, sizeof *output);
     const gwf_stopwatch watch = {run_once, r, HUGE_VAL};
     gwf_status status = GWF_OK;
     if (!input || !output) {
@@ -71,32 +71,32 @@ done:
 static gwf_status time_batch(void *user, int way, double *seconds, gwf_error *err)
 {
     const batches *b = user;
-    const gwf_engine *engine = b->engine;
+    const gwf_backend *backend = b->site->backend;
     gwf_backend_config config = *b->config;
-    gwf_context *context = NULL;
-    rehearsal r = {.count = engine->backend->batches[way]};
+    gwf_site site = *b->site;
+    rehearsal r = {.count = backend->batches[way]};
     config.batch = r.count;
-    GWF_TRY(engine->backend->open(&config, &context, err));
-    const gwf_site site = {engine->backend, context, engine->nlat, engine->nlon, NULL};
-    gwf_status status = gwf_plan_create(&engine->model.network, &site, &r.plan, err);
-    if (status == GWF_OK) status = rehearse(&r, engine, seconds, err);
+    GWF_TRY(backend->open(&config, &site.context, err));
+    gwf_status status = gwf_plan_create(b->network, &site, &r.plan, err);
+    if (status == GWF_OK) status = rehearse(&r, b, seconds, err);
     *seconds *= pow(worth, way);
     gwf_plan_free(&r.plan);
-    engine->backend->close(context);
+    backend->close(site.context);
     return status;
 }
 
-int gwf_best_batch(const gwf_engine *engine, const gwf_backend_config *config)
+int gwf_best_batch(const gwf_network *network, const gwf_site *site,
+                   const gwf_backend_config *config)
 {
-    const gwf_backend *backend = engine->backend;
-    const gwf_network *n = &engine->model.network;
-    batches b = {engine, config, {{0}}};
+    const gwf_backend *backend = site->backend;
+    const gwf_network *n = network;
+    batches b = {network, site, config, {{0}}};
     char key[1024];
     int ways = 0;
     while (ways < MOST_WAYS && backend->batches[ways]) ways++;
     snprintf(key, sizeof key, "batch; %s; %s; %s; %s (widths %s), %d -> %d channels, %d x %d, %s",
-             backend->name, backend->describe(engine->context), backend->precision(engine->context),
-             n->architecture, n->widths, n->inputs, n->outputs, engine->nlat, engine->nlon,
+             backend->name, backend->describe(site->context), backend->precision(site->context),
+             n->architecture, n->widths, n->inputs, n->outputs, site->nlat, site->nlon,
              n->wraps ? "periodic" : "zero padding");
     const gwf_contest contest = {key, ways, name_of, time_batch, &b};
     return backend->batches[gwf_fastest_way(config, &contest)];

@@ -2,11 +2,12 @@
 #ifndef GWF_COUPLING_BATCH_H
 #define GWF_COUPLING_BATCH_H
 
-#include "coupling/engine.h"
+#include "engine/plan.h"
 
-/* Of those that engine->backend names, for whole maps of the engine's grid; the backend's first one
- * where nothing is measured. Needs the model's weights. config: as the backend was opened, its
- * batch apart. */
-int gwf_best_batch(const gwf_engine *engine, const gwf_backend_config *config);
+/* Of those that site->backend names, for whole maps; the backend's first one where nothing is
+ * measured. The network still has its tensors. config: as site->context was opened, its batch
+ * apart. */
+int gwf_best_batch(const gwf_network *network, const gwf_site *site,
+                   const gwf_backend_config *config);
 
 #endif

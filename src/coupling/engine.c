@@ -1,6 +1,7 @@
 #include "coupling/engine.h"
 
 #include "coupling/batch.h"
+#include "coupling/lanes.h"
 #include "coupling/share.h"
 
 #include <math.h>
@@ -41,23 +42,40 @@ static void describe(gwf_engine *engine)
              engine->backend->precision(engine->context));
 }
 
+/* The scales for precision int8; NULL for another precision. */
+static gwf_status find_int8(gwf_engine *engine, gwf_precision precision, const gwf_quantised **int8)
+{
+    *int8 = precision == GWF_INT8 ? &engine->model.int8 : NULL;
+    if (!*int8 || (*int8)->layers) return GWF_OK;
+    return gwf_fail(&engine->error, GWF_ERR_UNSUPPORTED,
+                    "%s: holds no scales for precision int8; gwflux quantise -m %s -i SAMPLE.nc -o "
+                    "MODEL-int8.nc makes a model that does",
+                    engine->model_path, engine->model_path);
+}
+
+/* Sets the site's backend, context and scales; the engine's batch. */
 static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
-                               const gwf_domain *grid, const gwf_log *log)
+                               const gwf_domain *grid, const gwf_log *log, gwf_site *site)
 {
     const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
     gwf_error *err = &engine->error;
     gwf_backend_config config = gwf_backend_configure(options, log);
+    GWF_TRY(find_int8(engine, config.precision, &site->int8));
     if (options && options->batch && whole) config.batch = options->batch;
-    engine->batch = config.batch;
     GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
                              &engine->context, err));
+    site->backend = engine->backend;
+    site->context = engine->context;
+    engine->batch = config.batch;
     if (!whole || !grid->many || (options && options->batch)) return GWF_OK;
-    config.batch = gwf_best_batch(engine, &config);
+    config.batch = gwf_best_batch(&engine->model.network, site, &config);
     if (config.batch == engine->batch) return GWF_OK;
+    engine->batch = config.batch;
     engine->backend->close(engine->context);
     engine->context = NULL;
-    engine->batch = config.batch;
-    return engine->backend->open(&config, &engine->context, err);
+    GWF_TRY(engine->backend->open(&config, &engine->context, err));
+    site->context = engine->context;
+    return GWF_OK;
 }
 
 static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
@@ -65,11 +83,11 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
 {
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
+    gwf_site site = {.nlat = grid->nlat, .nlon = grid->nlon};
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
+    GWF_TRY(open_backend(engine, options, grid, log, &site));
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
-    GWF_TRY(open_backend(engine, options, grid, log));
-    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
     if (grid->comm && gwf_comm_size(grid->comm) > 1) {
         GWF_TRY(gwf_share_create(&engine->model, grid, share, err));
         site.nlat = share->tiles.mine.rows;
@@ -77,6 +95,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
         site.tiles = &share->tiles;
     }
     GWF_TRY(gwf_plan_create(&engine->model.network, &site, &engine->plan, err));
+    if (gwf_plan_lanes(engine->plan)) GWF_TRY(gwf_engine_scale(engine, err));
     describe(engine);
     /* The plan has its own packed weights. The network's layers point at these: nobody reads them
      * from here on. */
@@ -174,9 +193,8 @@ bool gwf_find_non_finite(const float *values, size_t n, size_t *where)
     return false;
 }
 
-/* One map's values. */
-static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_channel_table *table,
-                               const float *values)
+gwf_status gwf_engine_check(gwf_engine *engine, const char *what, const gwf_channel_table *table,
+                            const float *values)
 {
     const size_t cols = (size_t)engine->nlon, plane = cols * (size_t)engine->nlat;
     size_t where = 0;
@@ -189,8 +207,7 @@ static gwf_status check_values(gwf_engine *engine, const char *what, const gwf_c
                     where % cols, (double)values[where]);
 }
 
-/* Values of a map of a table's channels. */
-static size_t map_size(const gwf_engine *engine, const gwf_channel_table *table)
+size_t gwf_engine_map_size(const gwf_engine *engine, const gwf_channel_table *table)
 {
     return (size_t)engine->nlat * (size_t)engine->nlon * (size_t)table->count;
 }
@@ -200,8 +217,8 @@ static gwf_status check_maps(gwf_engine *engine, const char *what, const gwf_cha
                              int n, const float *values)
 {
     for (int i = 0; i < n; i++) {
-        const float *map = values + map_size(engine, table) * (size_t)i;
-        const gwf_status status = check_values(engine, what, table, map);
+        const float *map = values + gwf_engine_map_size(engine, table) * (size_t)i;
+        const gwf_status status = gwf_engine_check(engine, what, table, map);
         if (status != GWF_OK && n > 1) gwf_error_prefix(&engine->error, "map %d of %d", i + 1, n);
         GWF_TRY(status);
     }
@@ -216,29 +233,23 @@ static gwf_status run_maps(gwf_engine *engine, int n, const float *features, flo
     for (int done = 0, count; done < n; done += count) {
         count = n - done < engine->batch ? n - done : engine->batch;
         for (int i = 0; i < count; i++) {
-            in[i] = features + map_size(engine, &engine->model.in) * (size_t)(done + i);
-            out[i] = results + map_size(engine, &engine->model.out) * (size_t)(done + i);
+            in[i] = features + gwf_engine_map_size(engine, &engine->model.in) * (size_t)(done + i);
+            out[i] = results + gwf_engine_map_size(engine, &engine->model.out) * (size_t)(done + i);
         }
         GWF_TRY(gwf_engine_run(engine, count, in, out, &engine->error));
     }
     return GWF_OK;
 }
 
-static gwf_status check_and_run(gwf_engine *engine, int n, const float *features, float *results)
+static gwf_status check_arguments(gwf_engine *engine, int n, const float *features,
+                                  const float *results)
 {
     GWF_TRY(check_ready(engine));
     if (!features || !results)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "features or result is NULL");
     if (n < 1)
         return gwf_fail(&engine->error, GWF_ERR_ARGUMENT, "expected 1 or more maps, found %d", n);
-    GWF_TRY(check_maps(engine, "feature", &engine->model.in, n, features));
-    return run_maps(engine, n, features, results);
-}
-
-gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
-{
-    GWF_TRY(check_and_run(engine, 1, features, prediction));
-    return check_maps(engine, "prediction", &engine->model.out, 1, prediction);
+    return GWF_OK;
 }
 
 void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
@@ -251,17 +262,54 @@ void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float 
     }
 }
 
-gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux)
+static gwf_status predict_on_host(gwf_engine *engine, const gwf_passage *p)
 {
-    GWF_TRY(check_and_run(engine, n, features, flux));
-    for (int i = 0; i < n; i++) {
-        float *map = flux + map_size(engine, &engine->model.out) * (size_t)i;
+    const gwf_channel_table *out = &engine->model.out;
+    GWF_TRY(check_maps(engine, "feature", &engine->model.in, p->n, p->features));
+    GWF_TRY(run_maps(engine, p->n, p->features, p->results));
+    for (int i = 0; i < p->n && p->physical; i++) {
+        float *map = p->results + gwf_engine_map_size(engine, out) * (size_t)i;
         gwf_engine_fluxes(engine, map, map);
     }
-    return check_maps(engine, "flux", &engine->model.out, n, flux);
+    return check_maps(engine, p->physical ? "flux" : "prediction", out, p->n, p->results);
+}
+
+/* Where the plan has lanes the device checks values and makes fluxes of predictions. */
+static gwf_status predict(gwf_engine *engine, const gwf_passage *p)
+{
+    GWF_TRY(check_arguments(engine, p->n, p->features, p->results));
+    return gwf_plan_lanes(engine->plan) ? gwf_engine_pass(engine, p) : predict_on_host(engine, p);
+}
+
+gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux)
+{
+    const gwf_passage p = {.n = n, .features = features, .results = flux, .physical = true};
+    return predict(engine, &p);
 }
 
 gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
 {
     return gwf_predict_batch(engine, 1, features, flux);
+}
+
+gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, float *prediction)
+{
+    const gwf_passage p = {.n = 1, .features = features, .results = prediction};
+    return predict(engine, &p);
+}
+
+gwf_status gwf_predict_device(gwf_engine *engine, int n, const float *features, float *flux,
+                              void *stream)
+{
+    const gwf_passage p = {.n = n,
+                           .features = features,
+                           .results = flux,
+                           .physical = true,
+                           .follows = true,
+                           .stream = stream};
+    GWF_TRY(check_arguments(engine, n, features, flux));
+    if (gwf_plan_lanes(engine->plan)) return gwf_engine_pass(engine, &p);
+    return gwf_fail(&engine->error, GWF_ERR_UNSUPPORTED,
+                    "backend %s takes no memory of a device: it computes in the host's%s",
+                    engine->backend->name, engine->share.tiles.comm ? ", and in tiles" : "");
 }

@@ -70,6 +70,13 @@ gwf_status gwf_engine_run_tile(gwf_engine *engine, const float *features, float 
 gwf_status gwf_engine_serve(gwf_engine *engine, const volatile sig_atomic_t *stop, gwf_error *err);
 gwf_status gwf_engine_dismiss(gwf_engine *engine, gwf_error *err);
 
+/* Values of one map of a table's channels. */
+size_t gwf_engine_map_size(const gwf_engine *engine, const gwf_channel_table *table);
+/* DATA, to the engine's message, for a value of one map that is not finite: what it is, its
+ * channel, row and column. */
+gwf_status gwf_engine_check(gwf_engine *engine, const char *what, const gwf_channel_table *table,
+                            const float *values);
+
 /* Where the first value that is not finite stands; false when all are. n values. */
 bool gwf_find_non_finite(const float *values, size_t n, size_t *where);
 

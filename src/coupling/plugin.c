@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coupling/devices.h"
 #include "coupling/plugin_internal.h"
 #include "fields/threads.h"
 #include "parallel/cores.h"
@@ -226,6 +227,16 @@ static gwf_status choose_threads(gwf_plugin *plugin, int *threads)
     return gwf_agree(plugin->comm, status, &plugin->error);
 }
 
+/* Over the ranks that compute. */
+static gwf_status choose_device(gwf_plugin *plugin)
+{
+    gwf_comm *node = NULL;
+    gwf_status status = gwf_comm_split_node(plugin->tile.comm, &node, &plugin->error);
+    if (status == GWF_OK) status = gwf_devices_share(node, plugin->options, &plugin->error);
+    gwf_comm_free(&node);
+    return gwf_agree(plugin->tile.comm, status, &plugin->error);
+}
+
 /* Ranks that compute: the engine on their tile. The others give the weights back. */
 static gwf_status plan_engine(gwf_plugin *plugin)
 {
@@ -239,6 +250,7 @@ static gwf_status plan_engine(gwf_plugin *plugin)
         gwf_tensor_set_free(&engine->model.set);
         return GWF_OK;
     }
+    GWF_TRY(choose_device(plugin));
     const gwf_domain domain = {.nlat = model->nlat,
                                .nlon = model->nlon,
                                .comm = tile->comm,
@@ -359,7 +371,7 @@ static gwf_status tell(gwf_plugin *plugin)
 {
     if (gwf_comm_rank(plugin->comm) > 0) return GWF_OK;
     gwf_log_line(&plugin->log, "gwflux %s: %s", gwf_version(), gwf_describe(plugin->engine));
-    gwf_log_line(&plugin->log, "gwflux: %s; %d of %d ranks compute the network",
+    gwf_log_line(&plugin->log, "%s; %d of %d ranks compute the network",
                  plugin->transfer.description, plugin->tile.tiling.rows * plugin->tile.tiling.cols,
                  gwf_comm_size(plugin->comm));
     return GWF_OK;

@@ -52,12 +52,12 @@ static void add_counters(text *t, const gwf_counters *c)
 {
     const double steps = c->computed ? (double)c->computed : 1;
     add(t,
-        "gwflux: %ld steps, %ld computed; ms a computed step: to the network %.2f, network %.2f, "
+        "%ld steps, %ld computed; ms a computed step: to the network %.2f, network %.2f, "
         "back %.2f, waited %.2f\n",
         c->steps, c->computed, 1e3 * c->seconds[0] / steps, 1e3 * c->seconds[1] / steps,
         1e3 * c->seconds[2] / steps, 1e3 * c->seconds[3] / steps);
     add(t,
-        "gwflux: largest tendency %.3g m s-2, %ld layers cut to the cap; not finite: %ld inputs, "
+        "largest tendency %.3g m s-2, %ld layers cut to the cap; not finite: %ld inputs, "
         "%ld columns of output; policies: %ld held, %ld zero, %ld the host's\n",
         c->largest, c->capped, c->bad_input, c->bad_output, c->held, c->zeroed, c->host);
 }
@@ -67,7 +67,7 @@ static void add_outside(text *t, const gwf_model *model, const double *outside, 
 {
     for (int i = 0; i < model->in.count;) {
         const char *variable = model->in.channels[i].variable;
-        add(t, "gwflux: %s beyond the trained range, percent by level:", variable);
+        add(t, "%s beyond the trained range, percent by level:", variable);
         bool any = false;
         for (; i < model->in.count && strcmp(model->in.channels[i].variable, variable) == 0; i++) {
             if (!(outside[i] > 0)) continue;

@@ -26,8 +26,13 @@ struct gwf_plan {
     planned_step *steps;
     gwf_view input, output;
     int inputs, outputs;
+    gwf_step **handles; /* of the steps, for a device */
+    int lanes;          /* of a device; 0: none */
+    bool apart;
     gwf_step_time *times; /* load, the steps, store */
     size_t arena_bytes, unshared_bytes;
+    gwf_int8 *int8; /* of each map: views point here */
+    float *scales;  /* of all of them */
     gwf_tap *tap;
     void *tap_user;
     float *tap_values; /* as large as the largest result */
@@ -38,7 +43,8 @@ typedef struct layout {
     const gwf_network *network;
     const gwf_site *site;
     int block;
-    gwf_extent *extents; /* one per map */
+    gwf_extent *extents;  /* one per map */
+    const gwf_int8 *int8; /* likewise */
 } layout;
 
 static int rows_of(const layout *l, const gwf_map *map)
@@ -49,6 +55,15 @@ static int rows_of(const layout *l, const gwf_map *map)
 static int cols_of(const layout *l, const gwf_map *map)
 {
     return (l->site->nlon >> map->level) + 2 * map->halo_x;
+}
+
+/* Do only gates and the output read it? */
+static bool is_precise(const gwf_network *network, int map)
+{
+    for (int i = 0; i < network->n_layers; i++)
+        if (network->layers[i].in.map == map && network->layers[i].kind != GWF_OP_GATE)
+            return false;
+    return true;
 }
 
 static gwf_view view_of(const layout *l, gwf_slice slice)
@@ -62,6 +77,8 @@ static gwf_view view_of(const layout *l, gwf_slice slice)
         .channels = gwf_rounded_channels(l->network, slice, l->block),
         .rows = rows_of(l, map),
         .cols = cols_of(l, map),
+        .int8 = l->int8[slice.map].scale ? &l->int8[slice.map] : NULL,
+        .precise = is_precise(l->network, slice.map),
     };
 }
 
@@ -93,7 +110,8 @@ static void find_lifetimes(const layout *l, gwf_plan *plan)
     plan->arena_bytes = gwf_arena_lay_out(l->extents, n->n_maps);
 }
 
-static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *folded)
+static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *folded,
+                    const float *mean)
 {
     const gwf_map *out = &l->network->maps[layer->out.map];
     return (gwf_op){
@@ -106,6 +124,7 @@ static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *f
         .activation = layer->activation,
         .weights = folded->weights,
         .bias = folded->bias,
+        .mean = mean,
         .gate_channels = layer->gate_channels > 1
                              ? gwf_rounded_channels(l->network, layer->in, l->block)
                              : layer->gate_channels,
@@ -135,39 +154,54 @@ static double bytes_of(const layout *l, const gwf_view *view)
 }
 
 /* What a layer costs, for gwflux bench. */
-static void count_step(const layout *l, const gwf_plan *plan, int i, const gwf_op *op)
+static void count_step(const layout *l, const gwf_layer *layer, const gwf_step *step,
+                       const gwf_op *op, gwf_step_time *t)
 {
-    const gwf_layer *layer = &l->network->layers[i];
-    const gwf_step *step = plan->steps[i].step;
-    const gwf_backend *backend = plan->backend;
-    gwf_step_time *t = &plan->times[i + 1];
-    t->algorithm = backend->algorithm(plan->context, step);
+    const gwf_backend *backend = l->site->backend;
+    gwf_context *context = l->site->context;
+    t->algorithm = backend->algorithm(context, step);
     t->macs = gwf_layer_macs(l->network, layer, l->site->nlat, l->site->nlon);
-    t->executed = t->macs * (backend->executed ? backend->executed(plan->context, step) : 1);
+    t->executed = t->macs * (backend->executed ? backend->executed(context, step) : 1);
     t->bytes = bytes_of(l, &op->in) + bytes_of(l, &op->out);
     if (op->kind == GWF_OP_GATE) t->bytes += bytes_of(l, &op->out);
+}
+
+/* The step itself; weights are gone afterwards. */
+static gwf_status prepare_step(const layout *l, const gwf_layer *layer, planned_step *planned,
+                               gwf_step_time *time, gwf_error *err)
+{
+    const gwf_site *site = l->site;
+    gwf_folded folded = {0};
+    float *mean = NULL;
+    gwf_status status = GWF_OK;
+    if (layer->kernel) {
+        GWF_TRY_DONE(gwf_fold(l->network, layer, l->block, &folded, err));
+        GWF_TRY_DONE(gwf_quantised_mean(l->network, site->int8, layer, l->block, &mean, err));
+    }
+    const gwf_op op = op_of(l, layer, &folded, mean);
+    planned->out = op.out;
+    planned->channels = gwf_slice_channels(l->network, layer->out);
+    GWF_TRY_DONE(site->backend->prepare(site->context, &op, &planned->step, err));
+    if (layer->kind == GWF_OP_HALO && site->tiles)
+        status = gwf_border_create(site->backend, site->context, &op, site->tiles, &planned->border,
+                                   err);
+    name_step(time, layer->name, &op.out, planned->channels);
+    count_step(l, layer, planned->step, &op, time);
+done:
+    gwf_folded_free(&folded);
+    free(mean);
+    return status;
 }
 
 static gwf_status prepare_layer(const layout *l, gwf_plan *plan, int i, gwf_error *err)
 {
     const gwf_layer *layer = &l->network->layers[i];
     planned_step *planned = &plan->steps[i];
-    gwf_folded folded = {0};
-    if (layer->kernel) GWF_TRY(gwf_fold(l->network, layer, l->block, &folded, err));
-    const gwf_op op = op_of(l, layer, &folded);
-    planned->out = op.out;
-    planned->channels = gwf_slice_channels(l->network, layer->out);
-    gwf_status status = plan->backend->prepare(plan->context, &op, &planned->step, err);
-    gwf_folded_free(&folded);
-    if (status == GWF_OK && layer->kind == GWF_OP_HALO && l->site->tiles)
-        status = gwf_border_create(plan->backend, plan->context, &op, l->site->tiles,
-                                   &planned->border, err);
+    const gwf_status status = prepare_step(l, layer, planned, &plan->times[i + 1], err);
     if (status != GWF_OK) {
         gwf_error_prefix(err, "layer %s", layer->name);
         return status;
     }
-    name_step(&plan->times[i + 1], layer->name, &op.out, planned->channels);
-    count_step(l, plan, i, &op);
     return GWF_OK;
 }
 
@@ -179,6 +213,20 @@ static void name_transfer(const layout *l, gwf_step_time *time, const char *name
     time->bytes = bytes_of(l, view) + (double)sizeof(float) * channels * view->rows * view->cols;
 }
 
+static size_t values_of(const gwf_view *view, int channels)
+{
+    return (size_t)channels * (size_t)view->rows * (size_t)view->cols;
+}
+
+static gwf_status open_lanes(gwf_plan *plan, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    for (int i = 0; i < plan->n_steps; i++) plan->handles[i] = plan->steps[i].step;
+    plan->lanes = device->lanes;
+    return device->stage(plan->context, values_of(&plan->input, plan->inputs),
+                         values_of(&plan->output, plan->outputs), err);
+}
+
 static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
 {
     const gwf_network *n = l->network;
@@ -188,7 +236,8 @@ static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
     name_transfer(l, &plan->times[0], "load", &plan->input, n->inputs);
     name_transfer(l, &plan->times[n->n_layers + 1], "store", &plan->output, n->outputs);
     for (int i = 0; i < n->n_layers; i++) GWF_TRY(prepare_layer(l, plan, i, err));
-    return plan->backend->reserve(plan->context, plan->arena_bytes, err);
+    GWF_TRY(plan->backend->reserve(plan->context, plan->arena_bytes, err));
+    return plan->backend->device && !l->site->tiles ? open_lanes(plan, err) : GWF_OK;
 }
 
 static gwf_status check_grid(const gwf_network *network, int nlat, int nlon, gwf_error *err)
@@ -215,9 +264,10 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
     gwf_extent *extents = calloc((size_t)network->n_maps, sizeof *extents);
     if (plan && extents) {
         plan->steps = calloc((size_t)network->n_layers, sizeof *plan->steps);
+        plan->handles = calloc((size_t)network->n_layers, sizeof *plan->handles);
         plan->times = calloc((size_t)network->n_layers + 2, sizeof *plan->times);
     }
-    if (!plan || !extents || !plan->steps || !plan->times) {
+    if (!plan || !extents || !plan->steps || !plan->handles || !plan->times) {
         gwf_fail(err, status, "no memory for the plan");
         goto done;
     }
@@ -226,8 +276,10 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
     plan->n_steps = network->n_layers;
     plan->inputs = network->inputs;
     plan->outputs = network->outputs;
-    const layout l = {network, site, site->backend->channel_block(site->context), extents};
-    status = prepare_all(&l, plan, err);
+    const int block = site->backend->channel_block(site->context);
+    status = gwf_quantised_maps(network, site->int8, block, &plan->int8, &plan->scales, err);
+    const layout l = {network, site, block, extents, plan->int8};
+    if (status == GWF_OK) status = prepare_all(&l, plan, err);
 done:
     free(extents);
     if (status != GWF_OK) gwf_plan_free(&plan);
@@ -244,7 +296,10 @@ void gwf_plan_free(gwf_plan **plan)
         gwf_border_free(&p->steps[i].border);
     }
     free(p->steps);
+    free(p->handles);
     free(p->times);
+    free(p->int8);
+    free(p->scales);
     free(p->tap_values);
     free(p);
     *plan = NULL;
@@ -302,11 +357,19 @@ static gwf_status store_all(gwf_plan *plan, int count, float *const *outputs, gw
     return GWF_OK;
 }
 
-gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
-                        float *const *outputs, gwf_error *err)
+/* On a device a step's own clock tells how long it took. */
+static gwf_status run_step(gwf_plan *plan, int i, double *start, gwf_error *err)
 {
     const gwf_backend *backend = plan->backend;
-    gwf_context *context = plan->context;
+    gwf_step *step = plan->steps[i].step;
+    GWF_TRY(backend->run(plan->context, step, err));
+    if (backend->device) *start = gwf_now() - backend->device->seconds(plan->context, step);
+    return GWF_OK;
+}
+
+static gwf_status run_apart(gwf_plan *plan, int count, const float *const *inputs,
+                            float *const *outputs, gwf_error *err)
+{
     double clock = gwf_now();
     gwf_status status = load_all(plan, count, inputs, err);
     book(plan, 0, 0, &clock);
@@ -315,7 +378,7 @@ gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
         if (plan->steps[i].border)
             waited = run_border(plan, i, &status, err);
         else if (status == GWF_OK)
-            status = backend->run(context, plan->steps[i].step, err);
+            status = run_step(plan, i, &clock, err);
         book(plan, i + 1, waited, &clock);
         if (plan->tap && status == GWF_OK) status = call_tap(plan, i, err);
     }
@@ -323,6 +386,64 @@ gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
     GWF_TRY(store_all(plan, count, outputs, err));
     book(plan, plan->n_steps + 1, 0, &clock);
     return GWF_OK;
+}
+
+/* ---- on a device ---- */
+
+int gwf_plan_lanes(const gwf_plan *plan)
+{
+    return plan->lanes;
+}
+
+gwf_status gwf_plan_scale(gwf_plan *plan, const gwf_scale *scales, int n, gwf_error *err)
+{
+    return plan->backend->device->scale(plan->context, scales, n, err);
+}
+
+static gwf_status enqueue(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    if (maps->follows) GWF_TRY(device->follow(plan->context, maps->stream, err));
+    GWF_TRY(load_all(plan, maps->count, maps->inputs, err));
+    GWF_TRY(device->run_all(plan->context, plan->handles, plan->n_steps, err));
+    return store_all(plan, maps->count, maps->outputs, err);
+}
+
+gwf_status gwf_plan_begin(gwf_plan *plan, int lane, const gwf_maps *maps, gwf_error *err)
+{
+    const gwf_device *device = plan->backend->device;
+    GWF_TRY(device->enter(plan->context, lane, maps->physical, err));
+    const gwf_status status = enqueue(plan, maps, err);
+    device->enter(plan->context, -1, false, NULL);
+    return status;
+}
+
+gwf_status gwf_plan_end(gwf_plan *plan, int lane, unsigned *seen, gwf_error *err)
+{
+    return plan->backend->device->wait(plan->context, lane, seen, err);
+}
+
+void gwf_plan_run_apart(gwf_plan *plan, bool apart)
+{
+    plan->apart = apart;
+}
+
+static gwf_status run_at_once(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
+{
+    unsigned seen = 0;
+    double clock = gwf_now();
+    GWF_TRY(gwf_plan_begin(plan, 0, maps, err));
+    GWF_TRY(gwf_plan_end(plan, 0, &seen, err));
+    book(plan, 0, 0, &clock);
+    return GWF_OK;
+}
+
+gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
+                        float *const *outputs, gwf_error *err)
+{
+    const gwf_maps maps = {.count = count, .inputs = inputs, .outputs = outputs};
+    if (plan->lanes && !plan->tap && !plan->apart) return run_at_once(plan, &maps, err);
+    return run_apart(plan, count, inputs, outputs, err);
 }
 
 const gwf_step_time *gwf_plan_times(const gwf_plan *plan, int *count)

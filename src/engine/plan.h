@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "engine/network.h"
+#include "engine/quantised.h"
 #include "parallel/tiles.h"
 
 typedef struct gwf_plan gwf_plan;
@@ -12,8 +13,9 @@ typedef struct gwf_plan gwf_plan;
 typedef struct gwf_site {
     const gwf_backend *backend;
     gwf_context *context;
-    int nlat, nlon;         /* of the map, or of this rank's tile of it */
-    const gwf_tiles *tiles; /* NULL: the map is whole */
+    int nlat, nlon;            /* of the map, or of this rank's tile of it */
+    const gwf_tiles *tiles;    /* NULL: the map is whole */
+    const gwf_quantised *int8; /* NULL: nothing is in 8 bits; it was checked, and is not kept */
 } gwf_site;
 
 /* Lay out the maps in one arena, fold and pack the weights, prepare every step. The network and
@@ -29,6 +31,32 @@ void gwf_plan_free(gwf_plan **plan);
  * others end: they are to agree on the status afterwards. */
 gwf_status gwf_plan_run(gwf_plan *plan, int count, const float *const *inputs,
                         float *const *outputs, gwf_error *err);
+
+/* A batch of maps on its way through a plan; all borrowed, from gwf_plan_begin() to gwf_plan_end().
+ */
+typedef struct gwf_maps {
+    int count; /* 1 to the backend's batch */
+    const float *const *inputs;
+    float *const *outputs;
+    bool physical; /* outputs in the units of gwf_plan_scale(), not normalised */
+    bool follows;  /* on a device: after what is in `stream` so far (NULL is one too) */
+    void *stream;
+} gwf_maps;
+
+/* How many batches may be under way at once, each in a lane of its own: 0 where gwf_plan_run() is
+ * all there is, because the backend computes in the host's memory or the map is a tile. */
+int gwf_plan_lanes(const gwf_plan *plan);
+/* For physical outputs: of each channel. Only where there are lanes. */
+gwf_status gwf_plan_scale(gwf_plan *plan, const gwf_scale *scales, int n, gwf_error *err);
+/* Enqueue a batch in a lane (0 to lanes - 1) in which nothing is under way; lanes are to be taken
+ * in turn. Values may be in the device's memory. After a failure there is nothing to wait for. */
+gwf_status gwf_plan_begin(gwf_plan *plan, int lane, const gwf_maps *maps, gwf_error *err);
+/* Until the outputs are there; *seen: GWF_SEEN_... */
+gwf_status gwf_plan_end(gwf_plan *plan, int lane, unsigned *seen, gwf_error *err);
+
+/* Whether steps run one by one, so that each has times of its own; else a device takes them all at
+ * once, and only load has a time: of everything. */
+void gwf_plan_run_apart(gwf_plan *plan, bool apart);
 
 /* What happened in each step since the plan was made, "load" first and "store" last. */
 typedef struct gwf_step_time {

@@ -105,6 +105,7 @@ done:
 
 void gwf_model_free(gwf_model *model)
 {
+    gwf_quantised_free(&model->int8);
     gwf_network_free(&model->network);
     gwf_tensor_set_free(&model->set);
     gwf_channel_table_free(&model->in);

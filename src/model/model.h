@@ -8,7 +8,20 @@
  *   level_number, hyam, hybm (level)   p = hyam + hybm * surface pressure
  *   lat (lat), lon (lon)               the grid of the training
  *   weights            one variable per tensor, named as in the published state dict
- */
+ *
+ * A model that `gwflux quantise` has made for precision int8 has besides (backend/int8.h,
+ * engine/quantised.h, coupling/quantise.h say what they mean)
+ *   int8_sample, int8_range, int8_maps, int8_drag_error, int8_prediction_error, int8_limit
+ *                      global: files the scales were found from, how, from how many maps; errors
+ *   int8_name, int8_multiplies, int8_signed, int8_channels, int8_layer_error (int8_layer)
+ *                      each convolution: does it multiply in 8 bits, its input's kind of integers
+ *                      and number of channels, the drag error with it alone in 8 bits
+ *   int8_scale, int8_mean (int8_channel)
+ *                      value of integer 1, and mean, of the input channels, convolution by
+ *                      convolution
+ * Weights stay what they are: integers are made of them, BatchNorm folded in, when a plan is made.
+ * That takes less than reading them, one file serves every precision, and what a backend does to
+ * weights before (phases of an upconv, channels rounded up) need not be known here. */
 #ifndef GWF_MODEL_MODEL_H
 #define GWF_MODEL_MODEL_H
 
@@ -17,6 +30,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "engine/network.h"
+#include "engine/quantised.h"
 #include "engine/tensor.h"
 #include "model/channels.h"
 #include "model/levels.h"
@@ -41,6 +55,7 @@ typedef struct gwf_model {
     char checksum[65];   /* SHA-256 of the model file; "" before it is written */
     gwf_tensor_set set;  /* owned */
     gwf_network network; /* borrows from set */
+    gwf_quantised int8;  /* owned; layers NULL: not made for precision int8 */
 } gwf_model;
 
 /* What `gwflux import` is told beside the checkpoint. */

@@ -1,5 +1,5 @@
 /* Reading the model file; its layout stands in model.h. Nothing in it is trusted. */
-#include "model/model.h"
+#include "model/model_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 
 #include "core/checksum.h"
 #include "core/size.h"
-#include "io/nc.h"
 
 enum {
     MAX_CHANNELS = 4096,
@@ -23,7 +22,7 @@ static bool is_weight(const char *name)
     return strchr(name, '.') != NULL;
 }
 
-static gwf_status wrong(const gwf_nc *file, gwf_error *err, const char *what, const char *why)
+gwf_status gwf_model_wrong(const gwf_nc *file, gwf_error *err, const char *what, const char *why)
 {
     return gwf_fail(err, GWF_ERR_FORMAT, "%s: %s: %s", file->path, what, why);
 }
@@ -32,7 +31,8 @@ static gwf_status read_word(const gwf_nc *file, const char *name, char *word, si
                             gwf_error *err)
 {
     if (!gwf_nc_text(file, NULL, name, word, size))
-        return wrong(file, err, name, "the global attribute of a gwflux model file is missing");
+        return gwf_model_wrong(file, err, name,
+                               "the global attribute of a gwflux model file is missing");
     return GWF_OK;
 }
 
@@ -53,8 +53,9 @@ static gwf_status read_globals(const gwf_nc *file, gwf_model *model, gwf_error *
     double version = 0;
     int padding = 0, kind = 0;
     if (!gwf_nc_number(file, NULL, "gwflux_model_version", &version))
-        return wrong(file, err, "gwflux_model_version",
-                     "the global attribute is missing: not a model file (gwflux import makes one)");
+        return gwf_model_wrong(
+            file, err, "gwflux_model_version",
+            "the global attribute is missing: not a model file (gwflux import makes one)");
     if (version != GWF_MODEL_FILE_VERSION)
         return gwf_fail(err, GWF_ERR_UNSUPPORTED,
                         "%s: model file version %g, this gwflux reads version %d", file->path,
@@ -72,51 +73,50 @@ static gwf_status read_globals(const gwf_nc *file, gwf_model *model, gwf_error *
     return read_word(file, "source", model->source, sizeof model->source, err);
 }
 
-/* A variable that must be there with rank 1 (or 2 for text) and `count` entries (0: any, told). */
-static gwf_status find_list(const gwf_nc *file, const char *name, size_t *count, size_t most,
-                            gwf_nc_variable *v, gwf_error *err)
+gwf_status gwf_model_find(const gwf_nc *file, const char *name, size_t *count, size_t most,
+                          gwf_nc_variable *v, gwf_error *err)
 {
     if (!gwf_nc_variable_find(file, name, v))
-        return wrong(file, err, name, "the variable of a gwflux model file is missing");
+        return gwf_model_wrong(file, err, name, "the variable of a gwflux model file is missing");
     if (v->rank < 1 || v->shape[0] < 1 || v->shape[0] > most || (*count && v->shape[0] != *count))
-        return wrong(file, err, name, "the variable has the wrong length");
+        return gwf_model_wrong(file, err, name, "the variable has the wrong length");
     *count = v->shape[0];
     return GWF_OK;
 }
 
-static gwf_status read_doubles(const gwf_nc *file, const char *name, size_t count, double *values,
-                               gwf_error *err)
-{
-    gwf_nc_variable v;
-    GWF_TRY(find_list(file, name, &count, count, &v, err));
-    GWF_TRY(gwf_nc_get_double(file, &v, count, values, err));
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return wrong(file, err, name, "a value is not finite");
-    return GWF_OK;
-}
-
-static gwf_status read_ints(const gwf_nc *file, const char *name, size_t count, int *values,
-                            gwf_error *err)
-{
-    gwf_nc_variable v;
-    GWF_TRY(find_list(file, name, &count, count, &v, err));
-    return gwf_nc_get_int(file, &v, count, values, err);
-}
-
-/* count words of GWF_VARIABLE_NAME characters, each with its '\0'. */
-static gwf_status read_words(const gwf_nc *file, const char *name, size_t count, char *words,
+gwf_status gwf_model_doubles(const gwf_nc *file, const char *name, size_t count, double *values,
                              gwf_error *err)
 {
     gwf_nc_variable v;
-    GWF_TRY(find_list(file, name, &count, count, &v, err));
-    if (v.rank != 2 || v.shape[1] != GWF_VARIABLE_NAME)
-        return wrong(file, err, name, "expected words of 16 characters");
-    GWF_TRY(gwf_nc_get_char(file, &v, count * GWF_VARIABLE_NAME, words, err));
+    GWF_TRY(gwf_model_find(file, name, &count, count, &v, err));
+    GWF_TRY(gwf_nc_get_double(file, &v, count, values, err));
     for (size_t i = 0; i < count; i++)
-        if (!memchr(words + i * GWF_VARIABLE_NAME, 0, GWF_VARIABLE_NAME))
-            return wrong(file, err, name, "a word has no end");
+        if (!isfinite(values[i])) return gwf_model_wrong(file, err, name, "a value is not finite");
+    return GWF_OK;
+}
+
+gwf_status gwf_model_ints(const gwf_nc *file, const char *name, size_t count, int *values,
+                          gwf_error *err)
+{
+    gwf_nc_variable v;
+    GWF_TRY(gwf_model_find(file, name, &count, count, &v, err));
+    return gwf_nc_get_int(file, &v, count, values, err);
+}
+
+gwf_status gwf_model_words(const gwf_nc *file, const char *name, size_t count, size_t length,
+                           char *words, gwf_error *err)
+{
+    gwf_nc_variable v;
+    GWF_TRY(gwf_model_find(file, name, &count, count, &v, err));
+    if (v.rank != 2 || v.shape[1] != length)
+        return gwf_fail(err, GWF_ERR_FORMAT, "%s: %s: expected words of %zu characters", file->path,
+                        name, length);
+    GWF_TRY(gwf_nc_get_char(file, &v, count * length, words, err));
+    for (size_t i = 0; i < count; i++)
+        if (!memchr(words + i * length, 0, length))
+            return gwf_model_wrong(file, err, name, "a word has no end");
         else
-            gwf_plain_text(words + i * GWF_VARIABLE_NAME);
+            gwf_plain_text(words + i * length);
     return GWF_OK;
 }
 
@@ -145,11 +145,11 @@ static gwf_status read_raw(const gwf_nc *file, const char *which, size_t n, raw_
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         snprintf(name, sizeof name, "%s_%s", which, parts[i].suffix);
         if (parts[i].words)
-            GWF_TRY(read_words(file, name, n, parts[i].words, err));
+            GWF_TRY(gwf_model_words(file, name, n, GWF_VARIABLE_NAME, parts[i].words, err));
         else if (parts[i].ints)
-            GWF_TRY(read_ints(file, name, n, parts[i].ints, err));
+            GWF_TRY(gwf_model_ints(file, name, n, parts[i].ints, err));
         else
-            GWF_TRY(read_doubles(file, name, n, parts[i].doubles, err));
+            GWF_TRY(gwf_model_doubles(file, name, n, parts[i].doubles, err));
     }
     return GWF_OK;
 }
@@ -178,7 +178,7 @@ static gwf_status read_channels(const gwf_nc *file, const char *which, gwf_chann
     size_t n = 0;
     raw_table raw = {0};
     snprintf(name, sizeof name, "%s_level", which);
-    GWF_TRY(find_list(file, name, &n, MAX_CHANNELS, &v, err));
+    GWF_TRY(gwf_model_find(file, name, &n, MAX_CHANNELS, &v, err));
     raw = (raw_table){calloc(n, GWF_VARIABLE_NAME), calloc(n, GWF_VARIABLE_NAME),
                       calloc(n, sizeof(int)),       calloc(n, sizeof(int)),
                       calloc(n, sizeof(double)),    calloc(n, sizeof(double))};
@@ -216,10 +216,10 @@ static gwf_status read_levels(const gwf_nc *file, gwf_model *model, gwf_error *e
     gwf_nc_variable v;
     int number[GWF_LEVELS];
     double a[GWF_LEVELS], b[GWF_LEVELS];
-    GWF_TRY(find_list(file, "level_number", &n, GWF_LEVELS, &v, err));
-    GWF_TRY(read_ints(file, "level_number", n, number, err));
-    GWF_TRY(read_doubles(file, "hyam", n, a, err));
-    GWF_TRY(read_doubles(file, "hybm", n, b, err));
+    GWF_TRY(gwf_model_find(file, "level_number", &n, GWF_LEVELS, &v, err));
+    GWF_TRY(gwf_model_ints(file, "level_number", n, number, err));
+    GWF_TRY(gwf_model_doubles(file, "hyam", n, a, err));
+    GWF_TRY(gwf_model_doubles(file, "hybm", n, b, err));
     model->n_levels = (int)n;
     for (size_t k = 0; k < n; k++) model->levels[k] = (gwf_level){number[k], a[k], b[k]};
     return GWF_OK;
@@ -230,14 +230,14 @@ static gwf_status read_axis(const gwf_nc *file, const char *name, double **value
 {
     size_t n = 0;
     gwf_nc_variable v;
-    GWF_TRY(find_list(file, name, &n, MAX_GRID, &v, err));
+    GWF_TRY(gwf_model_find(file, name, &n, MAX_GRID, &v, err));
     *values = malloc(n * sizeof **values);
     if (!*values) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for axis %s", name);
     *count = (int)n;
-    GWF_TRY(read_doubles(file, name, n, *values, err));
+    GWF_TRY(gwf_model_doubles(file, name, n, *values, err));
     for (size_t i = 0; i < n; i++)
         if (fabs((*values)[i]) > 360 || (i > 0 && (*values)[i] <= (*values)[i - 1]))
-            return wrong(file, err, name, "expected degrees in rising order");
+            return gwf_model_wrong(file, err, name, "expected degrees in rising order");
     return GWF_OK;
 }
 
@@ -249,7 +249,7 @@ static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_
     if (set->count >= MAX_TENSORS || v->rank > GWF_TENSOR_RANK ||
         !gwf_size_product(v->shape, v->rank, &size) ||
         size > MAX_WEIGHTS - gwf_tensor_set_values(set))
-        return wrong(file, err, v->name, "the weights are too large");
+        return gwf_model_wrong(file, err, v->name, "the weights are too large");
     GWF_TRY(gwf_tensor_set_add(set, v->name, v->rank, v->shape, &tensor, err));
     GWF_TRY(gwf_nc_get_float(file, v, size, tensor->data, err));
     for (size_t i = 0; i < size; i++)
@@ -313,7 +313,8 @@ static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *mo
         return status;
     }
     GWF_TRY(check_sizes(file, model, err));
-    return check_levels(file, model, err);
+    GWF_TRY(check_levels(file, model, err));
+    return gwf_model_read_int8(file, model, err);
 }
 
 static gwf_status read_and_close(gwf_nc *file, const gwf_log *log, gwf_model *model, gwf_error *err)

@@ -1,11 +1,10 @@
 /* Writing the model file; its layout stands in model.h. */
-#include "model/model.h"
+#include "model/model_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/nc.h"
 #include "io/part.h"
 
 /* One dimension per size: "n366"; defined when first needed. */
@@ -173,13 +172,14 @@ static gwf_status write_all(gwf_nc *file, const gwf_model *model, const char *hi
     GWF_TRY(define_channels(file, "output", model->out.count, err));
     GWF_TRY(define_coordinates(file, model, err));
     GWF_TRY(define_weights(file, &model->set, err));
+    GWF_TRY(gwf_model_define_int8(file, &model->int8, err));
     GWF_TRY(write_globals(file, model, history, err));
     GWF_TRY(put_channels(file, "input", &model->in, err));
     GWF_TRY(put_channels(file, "output", &model->out, err));
     GWF_TRY(put_coordinates(file, model, err));
     for (size_t i = 0; i < model->set.count; i++)
         GWF_TRY(gwf_nc_put_float(file, model->set.items[i].name, model->set.items[i].data, err));
-    return GWF_OK;
+    return gwf_model_put_int8(file, &model->int8, err);
 }
 
 gwf_status gwf_model_write(const gwf_model *model, const char *path, const char *history,

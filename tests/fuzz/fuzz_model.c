@@ -16,7 +16,7 @@
 #include "model/model.h"
 
 enum { INPUTS = 2, OUTPUTS = 2, HIDDEN = 2, LEVELS = 1, DEPTH = 5 };
-enum { ROWS = 16, COLS = 16, POINTS = ROWS * COLS, MAX_VARIABLES = 256 };
+enum { ROWS = 16, COLS = 16, POINTS = ROWS * COLS, MAX_VARIABLES = 256, MAX_CONVOLUTIONS = 32 };
 
 /* The fuzzer's bytes, zeros when used up: zeros ask for a valid file. */
 typedef struct source {
@@ -77,8 +77,17 @@ typedef struct variable {
     nc_type type;
     size_t size;
     double (*usual)(size_t i, int id);
-    bool spoilt; /* some values are to be odd */
+    const char *text; /* usual one of a CHAR variable; NULL: words "u" */
+    const int *list;  /* usual values, if they are no function; NULL: they are */
+    bool spoilt;      /* some values are to be odd */
 } variable;
+
+/* The network's convolutions in its order, and what they read: for precision int8. */
+typedef struct convolutions {
+    char names[MAX_CONVOLUTIONS][GWF_LAYER_NAME];
+    int channels[MAX_CONVOLUTIONS], is_signed[MAX_CONVOLUTIONS];
+    int count;
+} convolutions;
 
 /* All variables are defined first, then all values are written: the formats ask for two modes, and
  * each change between them writes the header again. */
@@ -87,6 +96,7 @@ typedef struct output {
     variable variables[MAX_VARIABLES];
     int count;
     source *bytes;
+    convolutions convs;
 } output;
 
 static int dimension(int file, size_t length)
@@ -136,13 +146,16 @@ static void define(output *o, const char *usual_name, nc_type type, int rank, co
         n *= length;
     }
     if (n > 1 << 16 || nc_def_var(o->file, name, type, rank, dims, &id) != NC_NOERR) return;
-    o->variables[o->count++] = (variable){id, type, n, usual, faults & VALUES};
+    o->variables[o->count++] =
+        (variable){.id = id, .type = type, .size = n, .usual = usual, .spoilt = faults & VALUES};
 }
 
 static void put_text(const output *o, const variable *v)
 {
     char *text = calloc(v->size + 1, 1);
-    for (size_t i = 0; i < v->size; i += GWF_VARIABLE_NAME) text[i] = 'u';
+    for (size_t i = 0; i < v->size && !v->text; i += GWF_VARIABLE_NAME) text[i] = 'u';
+    for (size_t i = 0; i < v->size && v->text; i++)
+        text[i] = v->text[i % (GWF_LAYER_NAME * MAX_CONVOLUTIONS)];
     for (unsigned n = v->spoilt ? next(o->bytes) % 32 : 0; n > 0; n--) {
         const size_t place = next(o->bytes) % v->size;
         text[place] = (char)next(o->bytes);
@@ -154,7 +167,8 @@ static void put_text(const output *o, const variable *v)
 static void put_numbers(const output *o, const variable *v)
 {
     double *values = malloc(v->size * sizeof *values);
-    for (size_t i = 0; i < v->size; i++) values[i] = v->usual(i, v->id);
+    for (size_t i = 0; i < v->size; i++)
+        values[i] = v->list ? v->list[i % MAX_CONVOLUTIONS] : v->usual(i, v->id);
     for (unsigned n = v->spoilt ? 1 + next(o->bytes) % 4 : 0; n > 0; n--) {
         const size_t place = next(o->bytes) % v->size;
         values[place] = odd_number(o->bytes, -1e-3);
@@ -242,6 +256,17 @@ static void define_layer(output *o, const char *module, size_t out, size_t in, s
     define(o, name, NC_FLOAT, 1, shape, weight);
 }
 
+/* One more convolution that the network will have. */
+static void note(output *o, const char *module, const char *name, size_t channels, bool is_signed)
+{
+    convolutions *c = &o->convs;
+    if (c->count == MAX_CONVOLUTIONS) return;
+    snprintf(c->names[c->count], GWF_LAYER_NAME, "%.16s%.15s", module, name);
+    c->channels[c->count] = (int)channels;
+    c->is_signed[c->count] = is_signed;
+    c->count++;
+}
+
 /* A tensor that no network has, or has already. */
 static void define_stray(output *o)
 {
@@ -255,17 +280,20 @@ static void define_stray(output *o)
 
 static void define_ann(output *o)
 {
-    const unsigned convolutions = next(o->bytes) % 3;
+    const unsigned convs = next(o->bytes) % 3;
     char name[32];
-    for (unsigned i = 1; i <= convolutions; i++) {
+    for (unsigned i = 1; i <= convs; i++) {
         snprintf(name, sizeof name, "conv%u", i);
         define_layer(o, name, INPUTS, INPUTS, 3);
+        note(o, name, "", INPUTS, i == 1);
     }
     for (int i = 1; i <= 6; i++) {
         snprintf(name, sizeof name, "layer%d", i);
         define_layer(o, name, i < 6 ? HIDDEN : 2 * OUTPUTS, i == 1 ? INPUTS : HIDDEN, 0);
+        note(o, name, "", i == 1 ? INPUTS : HIDDEN, i > 1 || convs == 0);
     }
     define_layer(o, "output", OUTPUTS, 2 * OUTPUTS, 0);
+    note(o, "output", "", 2 * OUTPUTS, true);
 }
 
 /* A convolution MODULE.at and the BatchNorm MODULE.(at + 1) behind it. */
@@ -288,6 +316,8 @@ static void define_block(output *o, const char *kind, int k, size_t out, size_t 
     snprintf(module, sizeof module, "%s%d.conv", kind, k);
     define_conv_norm(o, module, 0, out, in);
     define_conv_norm(o, module, 3, out, out);
+    note(o, module, ".0", in, kind[0] == 'c' && k == 1);
+    note(o, module, ".3", out, false);
 }
 
 static void define_gate(output *o, int k, size_t channels)
@@ -300,6 +330,9 @@ static void define_gate(output *o, int k, size_t channels)
     define_conv_norm(o, module, 0, inner, channels);
     snprintf(module, sizeof module, "attn%d.Psi", k);
     define_conv_norm(o, module, 0, gates, inner);
+    snprintf(module, sizeof module, "attn%d", k);
+    note(o, module, ".Wg+Wx", 2 * channels, false);
+    note(o, module, ".Psi.0", inner, false);
 }
 
 /* Widths of 1 to 3 and both kinds of gates. */
@@ -313,10 +346,51 @@ static void define_unet(output *o)
         char module[32];
         snprintf(module, sizeof module, "up%d.up", k);
         define_conv_norm(o, module, 1, channels, width[k]);
+        note(o, module, ".1", width[k], false);
         define_gate(o, k, channels);
         define_block(o, "upconv", k, channels, 2 * channels);
     }
     define_layer(o, "conv1x1", OUTPUTS, width[1], 1);
+    note(o, "conv1x1", "", width[1], false);
+}
+
+/* One of the variables of precision int8, with its usual text or list. */
+static void define_columns(output *o, const char *name, nc_type type, int rank, size_t n,
+                           const void *usual)
+{
+    const size_t shape[] = {n, GWF_LAYER_NAME, 1, 1};
+    const int before = o->count;
+    define(o, name, type, rank, shape, one);
+    if (o->count == before) return;
+    if (type == NC_CHAR)
+        o->variables[before].text = usual;
+    else
+        o->variables[before].list = usual;
+}
+
+/* What gwflux quantise adds: all convolutions in 8 bits. */
+static void define_int8(output *o)
+{
+    static const char *const numbers[] = {"int8_maps", "int8_drag_error", "int8_prediction_error",
+                                          "int8_limit"};
+    const convolutions *c = &o->convs;
+    const size_t n = (size_t)c->count;
+    size_t channels = 0;
+    if (next(o->bytes) % 2 == 0) return;
+    for (int i = 0; i < c->count; i++) channels += (size_t)c->channels[i];
+    for (int i = 0; i < 4; i++) {
+        const double value = odd_number(o->bytes, 0.5);
+        nc_put_att_double(o->file, NC_GLOBAL, numbers[i], NC_DOUBLE, 1, &value);
+    }
+    word(o->file, "int8_sample", "maps", o->bytes);
+    word(o->file, "int8_range", "all", o->bytes);
+    define_columns(o, "int8_name", NC_CHAR, 2, n, c->names);
+    define_columns(o, "int8_signed", NC_INT, 1, n, c->is_signed);
+    define_columns(o, "int8_channels", NC_INT, 1, n, c->channels);
+    define_columns(o, "int8_multiplies", NC_INT, 1, n, NULL);
+    define_columns(o, "int8_layer_error", NC_DOUBLE, 1, n, NULL);
+    define_columns(o, "int8_scale", NC_FLOAT, 1, channels, NULL);
+    define_columns(o, "int8_mean", NC_FLOAT, 1, channels, NULL);
 }
 
 /* One file, as the fuzzer's bytes ask; false when it cannot be made. CDF-5 is far quicker to make;
@@ -335,6 +409,7 @@ static bool write_file(const char *path, source *s)
     else
         define_ann(&o);
     define_stray(&o);
+    define_int8(&o);
     nc_enddef(o.file);
     put_all(&o);
     return nc_close(o.file) == NC_NOERR;
@@ -349,8 +424,9 @@ static void run(const gwf_model *model)
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;
     gwf_error err = {0};
+    const gwf_quantised *int8 = model->int8.layers ? &model->int8 : NULL;
     if (gwf_backend_ref.open(&config, &context, &err) != GWF_OK) return;
-    const gwf_site site = {&gwf_backend_ref, context, ROWS, COLS, NULL};
+    const gwf_site site = {&gwf_backend_ref, context, ROWS, COLS, NULL, int8};
     if (gwf_plan_create(&model->network, &site, &plan, &err) == GWF_OK) {
         const size_t inputs = POINTS * (size_t)model->network.inputs;
         float *in = malloc(inputs * sizeof *in);

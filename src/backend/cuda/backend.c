@@ -217,6 +217,13 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
     CUDA_ON_DEVICE(&context->device, gwf_cuda_unpack_rect(context, to, rect, bytes, err));
 }
 
+/* A phase of an upconv has 4 of 9 taps. */
+static double executed(const gwf_context *context, const gwf_step *step)
+{
+    (void)context;
+    return step->way == GWF_CUDA_PHASES ? 4.0 / 9 : 1;
+}
+
 static const int batches[] = {32, 0};
 
 static const gwf_backend table = {
@@ -240,6 +247,7 @@ static const gwf_backend table = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };
 
 extern const gwf_plugin gwf_plugin_table;

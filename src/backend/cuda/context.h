@@ -54,10 +54,10 @@ typedef struct gwf_cuda_lane {
     gwf_cuda_flags seen; /* GWF_CUDA_SEEN ints */
     int *overflow;       /* one int a step, on the host; fp16 only */
     cudaEvent_t loaded, computed, stored, followed;
-    cudaEvent_t begun, ended; /* of the steps */
+    cudaEvent_t begun, ended; /* of all work on values that are on the device */
     gwf_cuda_fetch later[GWF_MAX_BATCH];
     int n_later;
-    bool physical;
+    bool physical, started;
 } gwf_cuda_lane;
 
 struct gwf_context {

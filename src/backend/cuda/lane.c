@@ -19,6 +19,7 @@ static gwf_status enter(gwf_context *context, int lane, bool physical, gwf_error
     memset(l->seen.host, 0, GWF_CUDA_SEEN * sizeof *l->seen.host);
     l->n_later = 0;
     l->physical = physical;
+    l->started = false;
     context->n_loaded = 0;
     context->lane = lane;
     return GWF_OK;
@@ -77,6 +78,7 @@ static gwf_status finish(gwf_context *context, gwf_cuda_lane *lane, gwf_error *e
 {
     gwf_cuda_device *device = &context->device;
     CUDA_TRY(device, cudaEventSynchronize(lane->computed));
+    if (lane->seen.host[GWF_CUDA_SEEN_INPUT]) return GWF_OK;
     GWF_TRY(fetch_later(context, lane, err));
     CUDA_TRY(device, cudaEventSynchronize(lane->stored));
     return GWF_OK;
@@ -136,7 +138,8 @@ static gwf_status copy_scales(gwf_context *context, const gwf_scale *scales, int
 {
     const size_t bytes = (size_t)n * sizeof *scales;
     gwf_cuda_device *device = &context->device;
-    if (n == 0) return GWF_OK;
+    gwf_cuda_free(context->scales);
+    context->scales = NULL;
     GWF_TRY(gwf_cuda_allocate(device, bytes, "scales", (void **)&context->scales, err));
     CUDA_TRY(device, cudaMemcpyAsync(context->scales, scales, bytes, cudaMemcpyHostToDevice,
                                      main_stream(context)));
@@ -144,19 +147,22 @@ static gwf_status copy_scales(gwf_context *context, const gwf_scale *scales, int
     return GWF_OK;
 }
 
-static gwf_status make_lanes(gwf_context *context, const gwf_scale *scales, int n, gwf_error *err)
+static gwf_status make_lanes(gwf_context *context, gwf_error *err)
 {
-    GWF_TRY(copy_scales(context, scales, n, err));
     for (int i = 0; i < GWF_CUDA_LANES; i++) GWF_TRY(make_lane(context, &context->lanes[i], err));
     return GWF_OK;
 }
 
-static gwf_status stage(gwf_context *context, size_t values_in, size_t values_out,
-                        const gwf_scale *scales, int n_scales, gwf_error *err)
+static gwf_status stage(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err)
 {
     context->values_in = values_in;
     context->values_out = values_out;
-    CUDA_ON_DEVICE(&context->device, make_lanes(context, scales, n_scales, err));
+    CUDA_ON_DEVICE(&context->device, make_lanes(context, err));
+}
+
+static gwf_status scale(gwf_context *context, const gwf_scale *scales, int n, gwf_error *err)
+{
+    CUDA_ON_DEVICE(&context->device, copy_scales(context, scales, n, err));
 }
 
 gwf_status gwf_cuda_lanes_open(gwf_context *context, gwf_error *err)
@@ -253,6 +259,7 @@ static double seconds(const gwf_context *context, const gwf_step *step)
 const gwf_device gwf_cuda_device_calls = {
     .lanes = GWF_CUDA_LANES,
     .stage = stage,
+    .scale = scale,
     .enter = enter,
     .follow = follow,
     .run_all = run_all,

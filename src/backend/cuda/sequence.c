@@ -75,9 +75,7 @@ static gwf_status run_in_lane(gwf_context *context, gwf_step *const *steps, int 
     const bool watched = context->type == GWF_CUDA_FP16;
     GWF_TRY(clear_rest(context, err));
     if (watched) CUDA_TRY(device, cudaMemsetAsync(context->overflow, 0, flags, stream));
-    CUDA_TRY(device, cudaEventRecord(lane->begun, stream));
     GWF_TRY(run_steps(context, steps, n, err));
-    CUDA_TRY(device, cudaEventRecord(lane->ended, stream));
     if (watched)
         CUDA_TRY(device, cudaMemcpyAsync(lane->overflow, context->overflow, flags,
                                          cudaMemcpyDeviceToHost, stream));

@@ -125,6 +125,8 @@ static gwf_status load_in_lane(gwf_context *context, gwf_cuda_map to, int slot, 
         CUDA_TRY(device, cudaStreamWaitEvent(main_stream(context), lane->loaded, 0));
         values = copy;
     }
+    if (!lane->started) CUDA_TRY(device, cudaEventRecord(lane->begun, main_stream(context)));
+    lane->started = true;
     CUDA_TRY(device, gwf_cuda_load(to, values, channels, lane->seen.device, main_stream(context)));
     return GWF_OK;
 }
@@ -171,6 +173,7 @@ static gwf_status store_in_lane(gwf_context *context, gwf_cuda_map from, int slo
     if (kind == ON_DEVICE) result = values;
     CUDA_TRY(device, gwf_cuda_store(from, result, channels, lane->physical ? context->scales : NULL,
                                     lane->seen.device, main_stream(context)));
+    CUDA_TRY(device, cudaEventRecord(lane->ended, main_stream(context)));
     CUDA_TRY(device, cudaEventRecord(lane->computed, main_stream(context)));
     if (kind == ON_DEVICE) return GWF_OK;
     return send_back(context, (gwf_cuda_fetch){values, result, bytes}, kind == PINNED, err);

@@ -1,0 +1,44 @@
+/* A GPU that is none: the calls of the CUDA runtime and of cuDNN that the cuda backend makes,
+ * carried out by the host. For tests of everything around the kernels; nothing here says how fast
+ * or how exact a GPU is.
+ *
+ * Streams are as lazy as they may be: what is enqueued is done when somebody waits for it, or for
+ * something that was told to come after it. A missing event therefore shows as a stale value, each
+ * time. Memory that a copy reads or writes later must be there later.
+ *
+ * The environment says what this GPU is like:
+ *   GWF_EMU_DEVICES  how many there are (default 1; CUDA_VISIBLE_DEVICES chooses among them)
+ *   GWF_EMU_COMPUTE  compute capability (default 9.0)
+ *   GWF_EMU_MEMORY   bytes of its memory (default 4 GB)
+ *   GWF_EMU_DRIVER   version of the driver (default 13000)
+ *   GWF_EMU_FAIL     "CALL:N:CODE": the N-th call of that name fails with this error, and all later
+ *                    ones do when CODE is one that a device does not recover from */
+#ifndef GWF_TESTS_CUDA_EMU_H
+#define GWF_TESTS_CUDA_EMU_H
+
+#include <cuda_runtime_api.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void emu_action(void *arguments);
+
+/* Enqueue an action; arguments (owned, free()d afterwards) are made with malloc(). cost: seconds on
+ * the GPU's clock. */
+cudaError_t emu_enqueue(cudaStream_t stream, emu_action *action, void *arguments, double cost);
+
+/* Memory of the GPU? */
+int emu_is_device(const void *memory, size_t bytes);
+
+/* The error that GWF_EMU_FAIL wants of this call; 0: none. */
+int emu_fails(const char *call);
+
+/* A number in the environment. */
+double emu_number(const char *name, double otherwise);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
