@@ -119,7 +119,7 @@ static gwf_status put(job *j, const stream_step *at, gwf_error *err)
     gwf_engine_fluxes(j->engine, at->prediction, p->flux);
     GWF_TRY(source_check(&j->input, j->first + at->step, "flux", &j->engine->model.out, p->flux,
                          at->time, err));
-    GWF_TRY(product_make(p->product, p->flux, at->pressure, at->features, &made, err));
+    GWF_TRY(product_make(p->product, p->flux, at->pressure, at->outside, &made, err));
     const sink_step step = {at->step,
                             at->time,
                             {made.uw, made.vw, p->choice->normalised ? at->prediction : NULL,

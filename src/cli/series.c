@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "coupling/engine.h"
+#include "fields/prepare.h"
 
 static const double same_degrees = 0.05; /* stored as float32 of lat/90: far closer than a cell */
 
@@ -144,7 +145,9 @@ gwf_status series_create(const char *const *paths, int count, const gwf_model *m
 {
     *s = (series){.model = model, .open_number = -1};
     s->files = calloc((size_t)count, sizeof *s->files);
-    if (!s->files) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the list of inputs");
+    s->outside = calloc((size_t)model->in.count + 1, sizeof *s->outside);
+    if (!s->files || !s->outside)
+        return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the list of inputs");
     s->n_files = count;
     for (int i = 0; i < count; i++) {
         s->files[i].path = paths[i];
@@ -158,6 +161,7 @@ void series_free(series *s)
     gwf_windset_close(&s->open);
     for (int i = 0; i < s->n_files; i++) free(s->files[i].index);
     free(s->files);
+    free(s->outside);
     free(s->lat);
     free(s->lon);
     *s = (series){.open_number = -1};
@@ -237,6 +241,29 @@ gwf_status series_check(const series *s, size_t step, const char *what,
                     (double)values[where]);
 }
 
+/* Values beyond the trained range; what is not finite is among them. */
+static int count_outside(const float *x, size_t n)
+{
+    int count = 0;
+    for (size_t i = 0; i < n; i++) count += !(fabsf(x[i]) <= (float)GWF_TRAINED_RANGE);
+    return count;
+}
+
+/* One look at every value; a second one only at channels that have some beyond the range. */
+static gwf_status look_at(series *s, size_t step, const float *features, double time,
+                          gwf_error *err)
+{
+    const size_t plane = s->nlat * s->nlon;
+    size_t where;
+    bool fine = true;
+    for (int i = 0; i < s->model->in.count; i++) {
+        const float *x = features + plane * (size_t)i;
+        s->outside[i] = count_outside(x, plane);
+        if (s->outside[i]) fine = fine && !gwf_find_non_finite(x, plane, &where);
+    }
+    return fine ? GWF_OK : series_check(s, step, "features", &s->model->in, features, time, err);
+}
+
 gwf_status series_read(series *s, size_t step, float *features, double *time, gwf_error *err)
 {
     gwf_windset *file = NULL;
@@ -245,5 +272,5 @@ gwf_status series_read(series *s, size_t step, float *features, double *time, gw
     const size_t local = step - of->first;
     GWF_TRY(gwf_windset_time(file, local, time, err));
     GWF_TRY(gwf_windset_read(file, local, of->index, s->model->in.count, features, err));
-    return series_check(s, step, "features", &s->model->in, features, *time, err);
+    return look_at(s, step, features, *time, err);
 }

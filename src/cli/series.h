@@ -26,6 +26,8 @@ typedef struct series {
     gwf_windset *open; /* at most one file is open */
     int open_number;   /* which one, -1: none */
     int threads;       /* that may decode its values; 0: as many as there are cores */
+    long *outside;     /* (model->in.count), of the step read last: values beyond the trained range;
+                          owned */
 } series;
 
 /* Open every file once and check it against the model: family, channels, recipe, grid. Paths are

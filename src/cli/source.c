@@ -88,6 +88,11 @@ gwf_status source_read(source *s, size_t step, float *features, float *surface_p
     return reanalysis_read(s->atmosphere, step, features, surface_pressure, err);
 }
 
+const long *source_outside(const source *s)
+{
+    return is_windset(s) ? s->windset.outside : reanalysis_outside(s->atmosphere);
+}
+
 gwf_status source_check(const source *s, size_t step, const char *what,
                         const gwf_channel_table *table, const float *values, double time,
                         gwf_error *err)

@@ -36,6 +36,9 @@ gwf_status source_times(source *s, size_t first, size_t count, double *times, gw
 gwf_status source_read(source *s, size_t step, float *features, float *surface_pressure,
                        double *time, gwf_error *err);
 
+/* Of the step read last: values beyond the trained range, per channel of model->in. Borrowed. */
+const long *source_outside(const source *s);
+
 /* Are all values (table->count, nlat, nlon) finite? DATA names file, what, variable, time, level,
  * latitude and longitude of the first that is not. */
 gwf_status source_check(const source *s, size_t step, const char *what,

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/clock.h"
@@ -11,7 +12,8 @@ enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */
 
 typedef struct slot {
     float *features, *prediction, *pressure; /* as in stream_step */
-    size_t step;                             /* of the output */
+    long *outside;
+    size_t step; /* of the output */
     double time;
 } slot;
 
@@ -61,6 +63,9 @@ static void read_step(ring *r, size_t turn, size_t step)
     at->step = step;
     const gwf_status status =
         source_read(r->s->input, r->s->first + step, at->features, at->pressure, &at->time, &err);
+    if (status == GWF_OK)
+        memcpy(at->outside, source_outside(r->s->input),
+               (size_t)r->s->model->in.count * sizeof *at->outside);
     pthread_mutex_lock(&r->mutex);
     r->times.reading += gwf_now() - start;
     if (status == GWF_OK) {
@@ -75,7 +80,8 @@ static void read_step(ring *r, size_t turn, size_t step)
 
 static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
 {
-    const stream_step step = {at->step, at->time, at->features, at->pressure, at->prediction};
+    const stream_step step = {at->step,    at->time,     at->features,
+                              at->outside, at->pressure, at->prediction};
     return s->put(s->user, &step, err);
 }
 
@@ -261,9 +267,11 @@ static gwf_status allocate_slots(ring *r, gwf_error *err)
     for (int i = 0; i < SLOTS; i++) {
         slot *at = &r->slots[i];
         at->features = malloc(plane * (size_t)s->model->in.count);
+        at->outside = malloc((size_t)s->model->in.count * sizeof *at->outside);
         at->prediction = computes ? malloc(plane * (size_t)s->model->out.count) : NULL;
         at->pressure = pressure ? malloc(plane) : NULL;
-        if (!at->features || (computes && !at->prediction) || (pressure && !at->pressure))
+        if (!at->features || !at->outside || (computes && !at->prediction) ||
+            (pressure && !at->pressure))
             return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
     }
     return GWF_OK;
@@ -273,6 +281,7 @@ static void free_slots(ring *r)
 {
     for (int i = 0; i < SLOTS; i++) {
         free(r->slots[i].features);
+        free(r->slots[i].outside);
         free(r->slots[i].prediction);
         free(r->slots[i].pressure);
     }

@@ -19,6 +19,7 @@ typedef struct stream_step {
     size_t step; /* of the output */
     double time;
     const float *features;   /* (inputs, nlat, nlon), normalised */
+    const long *outside;     /* (inputs): values beyond the trained range */
     const float *pressure;   /* of the surface, (nlat, nlon), Pa; NULL: not known */
     const float *prediction; /* (outputs, nlat, nlon), normalised; NULL when nothing is computed */
 } stream_step;
