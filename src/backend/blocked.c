@@ -1,14 +1,110 @@
 #include "backend/blocked.h"
 
+#include <stdint.h>
 #include <string.h>
 
-enum { MAX_BLOCK = 16 };
+/* Inner loops are compiled for several instruction sets; the one that fits is taken when the
+ * program starts. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__)
+#define GWF_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define GWF_WIDE
+#endif
 
-float *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view, int slot)
+enum { SQUARE = 16 };
+
+typedef float f32;
+typedef uint16_t bf16;
+
+typedef struct loops {
+    void (*load)(void *block, const float *from, int channels, size_t n);
+    void (*store)(const void *block, float *to, int channels, size_t n);
+    void (*copy)(void *block, const void *from, size_t n);
+    void (*pool)(void *row, const void *upper, const void *lower, size_t cols);
+    void (*scale)(void *block, const void *gates, size_t n);
+    void (*multiply)(void *block, const void *gates, size_t n);
+} loops;
+
+/* The larger one; NaN wins, as in PyTorch. */
+static inline float larger(float x, float y)
 {
-    const size_t plane = (size_t)view->rows * (size_t)view->cols;
-    const size_t channels = (size_t)slot * (size_t)view->map_channels + (size_t)view->first;
-    return b->arena + view->offset / sizeof(float) + plane * channels;
+    return x > y || x != x ? x : y;
+}
+
+static inline float float_of_f32(f32 value)
+{
+    return value;
+}
+
+static inline f32 of_float_f32(float value)
+{
+    return value;
+}
+
+static inline float float_of_bf16(bf16 half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* To nearest even; NaN stays NaN. */
+static inline bf16 of_float_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (bf16)(value != value ? bits >> 16 | 0x40 : rounded);
+}
+
+#define IN    f32
+#define OUT   f32
+#define BLOCK 8
+#include "backend/blocked_values.h"
+
+#define IN    f32
+#define OUT   f32
+#define BLOCK 16
+#include "backend/blocked_values.h"
+
+/* Processors that multiply bf16 have blocks of 16. */
+#define IN    f32
+#define OUT   bf16
+#define BLOCK 16
+#include "backend/blocked_values.h"
+
+#define IN    bf16
+#define OUT   f32
+#define BLOCK 16
+#include "backend/blocked_values.h"
+
+#define IN    bf16
+#define OUT   bf16
+#define BLOCK 16
+#include "backend/blocked_values.h"
+
+static const loops *loops_of(const gwf_blocked *b, const gwf_view *in, const gwf_view *out)
+{
+    static const loops *const wide[2][2] = {
+        [GWF_VALUE_F32] = {&loops_f32_f32_16, &loops_f32_bf16_16},
+        [GWF_VALUE_BF16] = {&loops_bf16_f32_16, &loops_bf16_bf16_16},
+    };
+    return b->block == 8 ? &loops_f32_f32_8
+                         : wide[gwf_blocked_value(b, in->map_channels)]
+                               [gwf_blocked_value(b, out->map_channels)];
+}
+
+/* --- where things are ------------------------------------------------------------------------ */
+
+gwf_value gwf_blocked_value(const gwf_blocked *b, int map_channels)
+{
+    return map_channels > GWF_FEW ? b->value : GWF_VALUE_F32;
+}
+
+size_t gwf_value_size(gwf_value value)
+{
+    return value == GWF_VALUE_BF16 ? sizeof(bf16) : sizeof(f32);
 }
 
 static size_t pixels(const gwf_view *view)
@@ -16,40 +112,34 @@ static size_t pixels(const gwf_view *view)
     return (size_t)view->rows * (size_t)view->cols;
 }
 
+/* Bytes of a pixel of one block. */
+static size_t pixel_bytes(const gwf_blocked *b, const gwf_view *view)
+{
+    return (size_t)b->block * gwf_value_size(gwf_blocked_value(b, view->map_channels));
+}
+
+void *gwf_blocked_at(const gwf_blocked *b, const gwf_view *view, int slot)
+{
+    const size_t channels = (size_t)slot * (size_t)view->map_channels + (size_t)view->first;
+    return b->arena + view->offset +
+           pixels(view) * channels / (size_t)b->block * pixel_bytes(b, view);
+}
+
 static int blocks(const gwf_blocked *b, const gwf_view *view)
 {
     return view->channels / b->block;
 }
 
-/* Block k of a view, counted through all maps of the batch. */
-static float *block_at(const gwf_blocked *b, const gwf_view *view, int k)
+/* Row y of block k of a view, blocks counted through all maps of the batch. */
+static char *row_at(const gwf_blocked *b, const gwf_view *view, int k, int y)
 {
     const int n = blocks(b, view);
-    return gwf_blocked_at(b, view, k / n) + pixels(view) * (size_t)(k % n * b->block);
+    const size_t row = (size_t)(k % n) * (size_t)view->rows + (size_t)y;
+    char *first = gwf_blocked_at(b, view, k / n);
+    return first + row * (size_t)view->cols * pixel_bytes(b, view);
 }
 
-/* (channels, pixels) <-> one block of pixels x block: a transpose in squares that stay in cache. */
-static void load_block(int block, float *to, const float *from, int channels, size_t n)
-{
-    for (size_t p = 0; p < n; p += MAX_BLOCK) {
-        const size_t width = n - p < MAX_BLOCK ? n - p : MAX_BLOCK;
-        for (int c = 0; c < channels; c++)
-            for (size_t i = 0; i < width; i++)
-                to[(p + i) * (size_t)block + (size_t)c] = from[(size_t)c * n + p + i];
-        for (int c = channels; c < block; c++)
-            for (size_t i = 0; i < width; i++) to[(p + i) * (size_t)block + (size_t)c] = 0;
-    }
-}
-
-static void store_block(int block, float *to, const float *from, int channels, size_t n)
-{
-    for (size_t p = 0; p < n; p += MAX_BLOCK) {
-        const size_t width = n - p < MAX_BLOCK ? n - p : MAX_BLOCK;
-        for (int c = 0; c < channels; c++)
-            for (size_t i = 0; i < width; i++)
-                to[(size_t)c * n + p + i] = from[(p + i) * (size_t)block + (size_t)c];
-    }
-}
+/* --- to and from the host -------------------------------------------------------------------- */
 
 /* Channels of block number k that the caller's array has. */
 static int filled(const gwf_blocked *b, int k, int channels)
@@ -62,147 +152,163 @@ void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, int slot, const 
                       int channels)
 {
     const size_t n = pixels(to), size = n * (size_t)b->block;
-    float *first = gwf_blocked_at(b, to, slot);
+    const size_t bytes = n * pixel_bytes(b, to);
+    char *first = gwf_blocked_at(b, to, slot);
+    const loops *l = loops_of(b, to, to);
 #pragma omp parallel for num_threads(b->threads) schedule(static)
     for (int k = 0; k < blocks(b, to); k++)
-        load_block(b->block, first + size * (size_t)k, values + size * (size_t)k,
-                   filled(b, k, channels), n);
+        l->load(first + bytes * (size_t)k, values + size * (size_t)k, filled(b, k, channels), n);
 }
 
 void gwf_blocked_store(const gwf_blocked *b, const gwf_view *from, int slot, float *values,
                        int channels)
 {
     const size_t n = pixels(from), size = n * (size_t)b->block;
-    const float *first = gwf_blocked_at(b, from, slot);
+    const size_t bytes = n * pixel_bytes(b, from);
+    const char *first = gwf_blocked_at(b, from, slot);
+    const loops *l = loops_of(b, from, from);
 #pragma omp parallel for num_threads(b->threads) schedule(static)
     for (int k = 0; k < (channels + b->block - 1) / b->block; k++)
-        store_block(b->block, values + size * (size_t)k, first + size * (size_t)k,
-                    filled(b, k, channels), n);
+        l->store(first + bytes * (size_t)k, values + size * (size_t)k, filled(b, k, channels), n);
 }
 
-/* The larger one; NaN wins, as in PyTorch. */
-static inline float larger(float x, float y)
-{
-    return x > y || x != x ? x : y;
-}
-
-static void pool_row(int block, float *out, const float *upper, const float *lower, int cols)
-{
-    for (int x = 0; x < cols; x++, upper += 2 * block, lower += 2 * block, out += block)
-        for (int c = 0; c < block; c++)
-            out[c] = larger(larger(upper[c], upper[block + c]), larger(lower[c], lower[block + c]));
-}
+/* --- operations ------------------------------------------------------------------------------ */
 
 void gwf_blocked_pool(const gwf_blocked *b, const gwf_op *op)
 {
-    const size_t in_row = (size_t)op->in.cols * (size_t)b->block;
-    const size_t out_row = (size_t)op->out.cols * (size_t)b->block;
     const int rows = op->out.rows;
+    const loops *l = loops_of(b, &op->in, &op->out);
 #pragma omp parallel for num_threads(b->threads) schedule(static)
     for (int r = 0; r < b->batch * blocks(b, &op->out) * rows; r++) {
-        const size_t y = (size_t)(r % rows);
-        const float *upper = block_at(b, &op->in, r / rows) + 2 * in_row * y;
-        float *out = block_at(b, &op->out, r / rows) + out_row * y;
-        pool_row(b->block, out, upper, upper + in_row, op->out.cols);
+        const int k = r / rows, y = r % rows;
+        l->pool(row_at(b, &op->out, k, y), row_at(b, &op->in, k, 2 * y),
+                row_at(b, &op->in, k, 2 * y + 1), (size_t)op->out.cols);
     }
 }
 
-/* One row of the result from a row of a left and one of a right phase. */
-static void interleave_row(size_t block, float *to, const float *left, const float *right,
-                           size_t pairs)
+void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op)
 {
-    for (size_t x = 0; x < pairs; x++)
-        for (size_t c = 0; c < block; c++) {
-            to[2 * x * block + c] = left[x * block + c];
-            to[(2 * x + 1) * block + c] = right[x * block + c];
-        }
+    const int rows = op->out.rows, per_map = blocks(b, &op->out);
+    const size_t cols = (size_t)op->out.cols;
+    const loops *l = loops_of(b, &op->in, &op->out);
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < b->batch * per_map * rows; r++) {
+        const int k = r / rows, y = r % rows;
+        char *out = row_at(b, &op->out, k, y);
+        if (op->gate_channels == 1)
+            l->scale(out, row_at(b, &op->in, k / per_map * blocks(b, &op->in), y), cols);
+        else
+            l->multiply(out, row_at(b, &op->in, k, y), cols);
+    }
 }
 
-void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const float *phases,
+/* A row with `halo` columns at each end: those of the other side, or zeros. */
+static void widen_row(const gwf_blocked *b, const gwf_op *op, char *to, const char *from)
+{
+    const size_t in = pixel_bytes(b, &op->in), out = pixel_bytes(b, &op->out);
+    const size_t cols = (size_t)op->in.cols, halo = (size_t)op->halo_x;
+    const loops *l = loops_of(b, &op->in, &op->out);
+    char *end = to + out * (halo + cols);
+    l->copy(to + out * halo, from, cols);
+    if (op->halo_zero) {
+        memset(to, 0, out * halo);
+        memset(end, 0, out * halo);
+    } else {
+        l->copy(to, from + in * (cols - halo), halo);
+        l->copy(end, from, halo);
+    }
+}
+
+void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op)
+{
+    const int rows = op->in.rows, high = rows + 2 * op->halo_y;
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < b->batch * blocks(b, &op->out) * high; r++) {
+        const int k = r / high, y = r % high - op->halo_y;
+        char *to = row_at(b, &op->out, k, r % high);
+        if (y < 0 || y >= rows)
+            memset(to, 0, (size_t)op->out.cols * pixel_bytes(b, &op->out));
+        else
+            widen_row(b, op, to, row_at(b, &op->in, k, y));
+    }
+}
+
+/* Constant sizes: a move or two instead of a call. */
+static inline void copy_pixel(char *to, const char *from, size_t pixel)
+{
+    if (pixel == 64)
+        memcpy(to, from, 64);
+    else if (pixel == 32)
+        memcpy(to, from, 32);
+    else
+        memcpy(to, from, pixel);
+}
+
+/* A row with each of its pixels twice, from the first or second half of the first one on. */
+static void double_row(char *to, const char *from, size_t pixel, int skip, int cols)
+{
+    for (int x = 0; x < cols; x++, to += pixel)
+        copy_pixel(to, from + pixel * (size_t)((x + skip) / 2), pixel);
+}
+
+void gwf_blocked_enlarge(const gwf_blocked *b, const gwf_op *op, void *large)
+{
+    const int skip_y = 1 - op->pad_y, skip_x = 1 - op->pad_x; /* outer half of the border */
+    const int rows = 2 * (op->in.rows - skip_y), cols = 2 * (op->in.cols - skip_x);
+    const size_t pixel = pixel_bytes(b, &op->in), row = (size_t)cols * pixel;
+#pragma omp parallel for num_threads(b->threads) schedule(static)
+    for (int r = 0; r < b->batch * blocks(b, &op->in) * rows; r++)
+        double_row((char *)large + row * (size_t)r,
+                   row_at(b, &op->in, r / rows, (r % rows + skip_y) / 2), pixel, skip_x, cols);
+}
+
+/* One row of the result from a row of a left and one of a right phase. */
+static void interleave_row(char *to, const char *left, const char *right, size_t pixel,
+                           size_t pairs)
+{
+    for (size_t x = 0; x < pairs; x++, left += pixel, right += pixel, to += 2 * pixel) {
+        copy_pixel(to, left, pixel);
+        copy_pixel(to + pixel, right, pixel);
+    }
+}
+
+void gwf_blocked_interleave(const gwf_blocked *b, const gwf_view *out, const void *phases,
                             int phase_rows, int phase_cols)
 {
-    const size_t block = (size_t)b->block, out_row = (size_t)out->cols * block;
-    const size_t row = (size_t)phase_cols * block, plane = row * (size_t)phase_rows;
+    const size_t pixel = pixel_bytes(b, out), row = (size_t)phase_cols * pixel;
+    const size_t plane = row * (size_t)phase_rows;
     const size_t phase = plane * (size_t)(b->batch * blocks(b, out));
     const int late_row = phase_rows > out->rows / 2, late_col = phase_cols > out->cols / 2;
 #pragma omp parallel for num_threads(b->threads) schedule(static)
     for (int r = 0; r < b->batch * blocks(b, out) * out->rows; r++) {
         const int k = r / out->rows, y = r % out->rows, lower = y % 2;
         const size_t at = plane * (size_t)k + row * (size_t)(y / 2 + (lower && late_row));
-        const float *left = phases + phase * (size_t)(2 * lower) + at;
-        interleave_row(block, block_at(b, out, k) + out_row * (size_t)y, left,
-                       left + phase + (late_col ? block : 0), (size_t)out->cols / 2);
+        const char *left = (const char *)phases + phase * (size_t)(2 * lower) + at;
+        interleave_row(row_at(b, out, k, y), left, left + phase + (late_col ? pixel : 0), pixel,
+                       (size_t)out->cols / 2);
     }
 }
 
-void gwf_blocked_gate(const gwf_blocked *b, const gwf_op *op)
-{
-    const size_t n = pixels(&op->out), block = (size_t)b->block;
-    const int per_map = blocks(b, &op->out);
-#pragma omp parallel for num_threads(b->threads) schedule(static)
-    for (int k = 0; k < b->batch * per_map; k++) {
-        float *out = block_at(b, &op->out, k);
-        if (op->gate_channels == 1) {
-            const float *gate = gwf_blocked_at(b, &op->in, k / per_map);
-            for (size_t p = 0; p < n; p++)
-                for (size_t c = 0; c < block; c++) out[p * block + c] *= gate[p * block];
-        } else {
-            const float *gate = block_at(b, &op->in, k);
-            for (size_t i = 0; i < n * block; i++) out[i] *= gate[i];
-        }
-    }
-}
-
-/* A row with `halo` columns at each end: those of the other side, or zeros. */
-static void widen_row(float *to, const float *from, size_t row, size_t halo, int zero)
-{
-    memcpy(to + halo, from, row * sizeof *to);
-    if (zero) {
-        memset(to, 0, halo * sizeof *to);
-        memset(to + halo + row, 0, halo * sizeof *to);
-    } else {
-        memcpy(to, from + row - halo, halo * sizeof *to);
-        memcpy(to + halo + row, from, halo * sizeof *to);
-    }
-}
-
-void gwf_blocked_halo(const gwf_blocked *b, const gwf_op *op)
-{
-    const size_t block = (size_t)b->block;
-    const size_t row = (size_t)op->in.cols * block, halo = (size_t)op->halo_x * block;
-    const size_t wide = row + 2 * halo;
-    const int rows = op->in.rows, high = rows + 2 * op->halo_y;
-#pragma omp parallel for num_threads(b->threads) schedule(static)
-    for (int r = 0; r < b->batch * blocks(b, &op->out) * high; r++) {
-        const int k = r / high, y = r % high - op->halo_y;
-        float *to = block_at(b, &op->out, k) + wide * (size_t)(r % high);
-        if (y < 0 || y >= rows)
-            memset(to, 0, wide * sizeof *to);
-        else
-            widen_row(to, block_at(b, &op->in, k) + row * (size_t)y, row, halo, op->halo_zero);
-    }
-}
+/* --- rectangles ------------------------------------------------------------------------------ */
 
 /* Row r of the rectangle, counted through all channel blocks, in its map. */
-static float *rect_row(const gwf_blocked *b, const gwf_view *view, const gwf_rect *rect, int r)
+static char *rect_row(const gwf_blocked *b, const gwf_view *view, const gwf_rect *rect, int r)
 {
-    const size_t k = (size_t)(r / rect->rows), y = (size_t)(rect->row + r % rect->rows);
-    const size_t rows = (size_t)view->rows, cols = (size_t)view->cols;
-    return gwf_blocked_at(b, view, 0) +
-           ((k * rows + y) * cols + (size_t)rect->col) * (size_t)b->block;
+    return row_at(b, view, r / rect->rows, rect->row + r % rect->rows) +
+           (size_t)rect->col * pixel_bytes(b, view);
 }
 
-void gwf_blocked_pack(const gwf_blocked *b, const gwf_view *from, const gwf_rect *rect, float *to)
+void gwf_blocked_pack(const gwf_blocked *b, const gwf_view *from, const gwf_rect *rect, void *to)
 {
-    const size_t row = (size_t)rect->cols * (size_t)b->block;
-    for (int r = 0; r < blocks(b, from) * rect->rows; r++, to += row)
-        memcpy(to, rect_row(b, from, rect, r), row * sizeof *to);
+    const size_t row = (size_t)rect->cols * pixel_bytes(b, from);
+    for (int r = 0; r < blocks(b, from) * rect->rows; r++)
+        memcpy((char *)to + row * (size_t)r, rect_row(b, from, rect, r), row);
 }
 
 void gwf_blocked_unpack(const gwf_blocked *b, const gwf_view *to, const gwf_rect *rect,
-                        const float *from)
+                        const void *from)
 {
-    const size_t row = (size_t)rect->cols * (size_t)b->block;
-    for (int r = 0; r < blocks(b, to) * rect->rows; r++, from += row)
-        memcpy(rect_row(b, to, rect, r), from, row * sizeof *from);
+    const size_t row = (size_t)rect->cols * pixel_bytes(b, to);
+    for (int r = 0; r < blocks(b, to) * rect->rows; r++)
+        memcpy(rect_row(b, to, rect, r), (const char *)from + row * (size_t)r, row);
 }

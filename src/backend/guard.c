@@ -8,9 +8,15 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 enum { CANARY_COLS = 16, PIECE_COLS = 4096 };
+/* Not a number as a float and as two halves of one, whichever of them a backend keeps. */
+static const union {
+    uint32_t bits;
+    float value;
+} poison = {0x7fc07fc0};
 static const float canary_value = 12352.0f; /* exact in bf16 and fp16 too */
 
 struct gwf_context {
@@ -102,7 +108,7 @@ static gwf_status run(gwf_context *g, gwf_step *step, gwf_error *err)
     const gwf_view *out = &step->op.out;
     const gwf_view canary = canary_of(g, out);
     g->spoiled = false;
-    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, NAN, err));
+    if (step->op.kind != GWF_OP_GATE) GWF_TRY(fill(g, out, poison.value, err));
     GWF_TRY(fill(g, &canary, canary_value, err));
     GWF_TRY(g->inner->run(g->context, step->inner, err));
     for (int slot = 0; slot < batch(g); slot++) GWF_TRY(check_canary(g, &canary, slot, err));
@@ -117,7 +123,7 @@ static gwf_status spoil(gwf_context *g, gwf_error *err)
     const size_t pixel = g->inner->map_bytes(g->context, piece.channels, 1, 1);
     for (size_t left = g->arena_bytes / pixel; left > 0; left -= (size_t)piece.cols) {
         piece.cols = left < PIECE_COLS ? (int)left : PIECE_COLS;
-        GWF_TRY(fill(g, &piece, NAN, err));
+        GWF_TRY(fill(g, &piece, poison.value, err));
         piece.offset += pixel * (size_t)piece.cols;
     }
     return GWF_OK;

@@ -1,14 +1,12 @@
 #include "backend/onednn_conv.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/clock.h"
 #include "core/size.h"
 
-enum { LINE = 64, PAGE = 2 << 20, TRIALS = 3 };
+enum { LINE = 64, PAGE = 2 << 20 };
 
 const char *gwf_dnnl_reason(dnnl_status_t status)
 {
@@ -42,25 +40,58 @@ static void destroy_memory(dnnl_memory_t memory)
     if (memory) dnnl_memory_destroy(memory);
 }
 
+static void destroy_primitive(dnnl_primitive_t primitive)
+{
+    if (primitive) dnnl_primitive_destroy(primitive);
+}
+
 void gwf_conv_free(gwf_conv *conv)
 {
-    if (conv->primitive) dnnl_primitive_destroy(conv->primitive);
+    destroy_primitive(conv->primitive);
+    destroy_primitive(conv->gather);
+    destroy_primitive(conv->scatter);
     destroy_memory(conv->src);
     destroy_memory(conv->weights);
     destroy_memory(conv->bias);
     destroy_memory(conv->dst);
     destroy_memory(conv->scratch);
+    destroy_memory(conv->gathered);
+    destroy_memory(conv->scattered);
     free(conv->packed);
     *conv = (gwf_conv){0};
 }
 
-/* Channels, rows, cols as oneDNN sees them: a dense batch of blocked maps. */
-static dnnl_status_t describe_maps(const gwf_dnnl *dnnl, int batch, const int size[3],
-                                   dnnl_memory_desc_t *desc)
+/* --- what a convolution is to the library ---------------------------------------------------- */
+
+/* What each way asks for: the algorithm, the layout of the maps inside, and in the name of the
+ * implementation a word that tells it from others (NULL: the library's first choice). */
+static const struct {
+    dnnl_alg_kind_t algorithm;
+    bool channels_last;
+    const char *word;
+} ways[GWF_CONV_WAYS] = {
+    [GWF_CONV_DIRECT] = {dnnl_convolution_direct, false, NULL},
+    [GWF_CONV_CHANNELS_LAST] = {dnnl_convolution_direct, true, "brg"},
+    [GWF_CONV_WINOGRAD_2X3] = {dnnl_convolution_winograd, false, "wino_2x3"},
+    [GWF_CONV_WINOGRAD_4X3] = {dnnl_convolution_winograd, false, "wino_4x3"},
+};
+
+static dnnl_data_type_t type_of(gwf_value value)
+{
+    return value == GWF_VALUE_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* Channels, rows, cols as oneDNN sees them: a dense batch of maps. */
+static dnnl_status_t describe_maps(int batch, const int size[3], gwf_value value,
+                                   dnnl_format_tag_t layout, dnnl_memory_desc_t *desc)
 {
     const dnnl_dims_t dims = {batch, size[0], size[1], size[2]};
-    return dnnl_memory_desc_init_by_tag(desc, 4, dims, dnnl_f32,
-                                        dnnl->block == 16 ? dnnl_nChw16c : dnnl_nChw8c);
+    return dnnl_memory_desc_init_by_tag(desc, 4, dims, type_of(value), layout);
+}
+
+static dnnl_format_tag_t blocked(const gwf_dnnl *dnnl)
+{
+    return dnnl->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
 }
 
 static dnnl_status_t append_activation(dnnl_primitive_attr_t attr, gwf_activation activation)
@@ -79,42 +110,103 @@ static dnnl_status_t append_activation(dnnl_primitive_attr_t attr, gwf_activatio
     return status;
 }
 
+static dnnl_status_t make_attributes(const gwf_conv_shape *shape, dnnl_primitive_attr_t *attr)
+{
+    dnnl_status_t rc = dnnl_primitive_attr_create(attr);
+    if (rc == dnnl_success)
+        rc = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
+    if (rc == dnnl_success) rc = append_activation(*attr, shape->activation);
+    return rc;
+}
+
+/* Of the library's implementations the first that has the word in its name. */
+static dnnl_status_t pick(dnnl_primitive_desc_iterator_t all, const char *word,
+                          dnnl_primitive_desc_t *result)
+{
+    do {
+        const char *name = "";
+        dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch(all);
+        if (!desc) break;
+        dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+        if (!word || strstr(name, word)) {
+            *result = desc;
+            return dnnl_success;
+        }
+        dnnl_primitive_desc_destroy(desc);
+    } while (dnnl_primitive_desc_iterator_next(all) == dnnl_success);
+    return dnnl_unimplemented;
+}
+
 /* unimplemented (no error text): the library has no such algorithm for this shape. */
 static dnnl_status_t describe_conv(const gwf_dnnl *dnnl, const gwf_conv_shape *shape,
-                                   dnnl_alg_kind_t algorithm, dnnl_primitive_desc_t *result)
+                                   gwf_conv_way way, dnnl_primitive_desc_t *result)
 {
     dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_iterator_t all = NULL;
     dnnl_memory_desc_t src, weights, bias, dst;
     dnnl_convolution_desc_t desc;
+    const dnnl_format_tag_t layout = ways[way].channels_last ? dnnl_nhwc : blocked(dnnl);
+    const gwf_value writes = shape->reads == GWF_VALUE_F32 ? GWF_VALUE_F32 : shape->writes;
     const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
     const dnnl_dims_t n_bias = {shape->out[0]}, strides = {1, 1};
     const dnnl_dims_t before = {shape->pad_before[0], shape->pad_before[1]};
     const dnnl_dims_t after = {shape->pad_after[0], shape->pad_after[1]};
-    dnnl_status_t rc = describe_maps(dnnl, shape->batch, shape->in, &src);
-    if (rc == dnnl_success) rc = describe_maps(dnnl, shape->batch, shape->out, &dst);
+    dnnl_status_t rc = describe_maps(shape->batch, shape->in, shape->reads, layout, &src);
+    if (rc == dnnl_success) rc = describe_maps(shape->batch, shape->out, writes, layout, &dst);
     if (rc == dnnl_success)
-        rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, dnnl_f32, dnnl_format_tag_any);
+        rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, type_of(shape->reads),
+                                          dnnl_format_tag_any);
     if (rc == dnnl_success) rc = dnnl_memory_desc_init_by_tag(&bias, 1, n_bias, dnnl_f32, dnnl_x);
     if (rc == dnnl_success)
-        rc = dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, algorithm, &src,
-                                                &weights, &bias, &dst, strides, before, after);
-    if (rc == dnnl_success) rc = dnnl_primitive_attr_create(&attr);
+        rc =
+            dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, ways[way].algorithm,
+                                               &src, &weights, &bias, &dst, strides, before, after);
+    if (rc == dnnl_success) rc = make_attributes(shape, &attr);
     if (rc == dnnl_success)
-        rc = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    if (rc == dnnl_success) rc = append_activation(attr, shape->activation);
-    if (rc == dnnl_success)
-        rc = dnnl_primitive_desc_create(result, &desc, attr, dnnl->engine, NULL);
+        rc = dnnl_primitive_desc_iterator_create(&all, &desc, attr, dnnl->engine, NULL);
+    if (rc == dnnl_success) rc = pick(all, ways[way].word, result);
+    if (all) dnnl_primitive_desc_iterator_destroy(all);
     if (attr) dnnl_primitive_attr_destroy(attr);
     return rc;
 }
 
-/* Weights from (out, in, kernel, kernel) to the layout the primitive asks for, once. */
-static gwf_status pack_weights(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl_memory_t packed,
+bool gwf_conv_possible(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way)
+{
+    dnnl_primitive_desc_t desc = NULL;
+    if (describe_conv(dnnl, shape, way, &desc) != dnnl_success) return false;
+    dnnl_primitive_desc_destroy(desc);
+    return true;
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+static gwf_status make_reorder(const gwf_dnnl *dnnl, const dnnl_memory_desc_t *from,
+                               const dnnl_memory_desc_t *to, dnnl_primitive_t *reorder,
                                gwf_error *err)
 {
     gwf_status status = GWF_OK;
-    dnnl_memory_t plain = NULL;
     dnnl_primitive_desc_t desc = NULL;
+    DNNL_TRY_DONE(
+        dnnl_reorder_primitive_desc_create(&desc, from, dnnl->engine, to, dnnl->engine, NULL));
+    DNNL_TRY_DONE(dnnl_primitive_create(reorder, desc));
+done:
+    if (desc) dnnl_primitive_desc_destroy(desc);
+    return status;
+}
+
+static dnnl_status_t run_reorder(const gwf_dnnl *dnnl, dnnl_primitive_t reorder, dnnl_memory_t from,
+                                 dnnl_memory_t to)
+{
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    return dnnl_primitive_execute(reorder, dnnl->stream, 2, args);
+}
+
+/* Weights from (out, in, kernel, kernel) to the layout the primitive asks for, once. */
+static gwf_status pack_weights(const gwf_dnnl *dnnl, const gwf_conv_shape *shape,
+                               dnnl_memory_t packed, gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    dnnl_memory_t plain = NULL;
     dnnl_primitive_t reorder = NULL;
     dnnl_memory_desc_t from;
     const dnnl_memory_desc_t *to = NULL;
@@ -123,17 +215,20 @@ static gwf_status pack_weights(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl
     DNNL_TRY_DONE(dnnl_memory_desc_init_by_tag(&from, 4, filter, dnnl_f32, dnnl_oihw));
     DNNL_TRY_DONE(dnnl_memory_get_memory_desc(packed, &to));
     DNNL_TRY_DONE(dnnl_memory_create(&plain, &from, dnnl->engine, (void *)shape->weights));
-    DNNL_TRY_DONE(
-        dnnl_reorder_primitive_desc_create(&desc, &from, dnnl->engine, to, dnnl->engine, NULL));
-    DNNL_TRY_DONE(dnnl_primitive_create(&reorder, desc));
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, packed}};
-    DNNL_TRY_DONE(dnnl_primitive_execute(reorder, dnnl->stream, 2, args));
+    GWF_TRY_DONE(make_reorder(dnnl, &from, to, &reorder, err));
+    DNNL_TRY_DONE(run_reorder(dnnl, reorder, plain, packed));
     DNNL_TRY_DONE(dnnl_stream_wait(dnnl->stream));
 done:
-    if (reorder) dnnl_primitive_destroy(reorder);
-    if (desc) dnnl_primitive_desc_destroy(desc);
+    destroy_primitive(reorder);
     destroy_memory(plain);
     return status;
+}
+
+static size_t bytes_of(dnnl_memory_t memory)
+{
+    const dnnl_memory_desc_t *desc = NULL;
+    if (dnnl_memory_get_memory_desc(memory, &desc) != dnnl_success) return 0;
+    return dnnl_memory_desc_get_size(desc);
 }
 
 /* Memory for the packed weights. Every map reads all of them, at the deep levels little else: in
@@ -141,9 +236,7 @@ done:
 static gwf_status hold_weights(gwf_conv *conv, gwf_error *err)
 {
     gwf_status status = GWF_OK;
-    const dnnl_memory_desc_t *desc = NULL;
-    DNNL_TRY_DONE(dnnl_memory_get_memory_desc(conv->weights, &desc));
-    conv->packed = gwf_aligned(dnnl_memory_desc_get_size(desc));
+    conv->packed = gwf_aligned(bytes_of(conv->weights));
     if (!conv->packed) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory for weights");
     DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->weights, conv->packed));
 done:
@@ -161,8 +254,8 @@ done:
 }
 
 /* The primitive of a description, with its memories; weights and bias filled. */
-static gwf_status build(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl_primitive_desc_t desc,
-                        gwf_conv *conv, gwf_error *err)
+static gwf_status build(const gwf_dnnl *dnnl, const gwf_conv_shape *shape,
+                        dnnl_primitive_desc_t desc, gwf_conv *conv, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     const struct {
@@ -181,105 +274,111 @@ static gwf_status build(gwf_dnnl *dnnl, const gwf_conv_shape *shape, dnnl_primit
         DNNL_TRY_DONE(dnnl_memory_create(
             wanted[i].memory, dnnl_primitive_desc_query_md(desc, wanted[i].what, wanted[i].index),
             dnnl->engine, wanted[i].handle));
+    conv->scratch_bytes = bytes_of(conv->scratch);
     GWF_TRY_DONE(hold_weights(conv, err));
-    GWF_TRY_DONE(pack_weights(dnnl, shape, conv->weights, err));
+    if (shape->weights) GWF_TRY_DONE(pack_weights(dnnl, shape, conv->weights, err));
     GWF_TRY_DONE(copy_bias(shape, conv->bias, err));
     DNNL_TRY_DONE(dnnl_primitive_create(&conv->primitive, desc));
 done:
+    return status;
+}
+
+/* Room behind what is taken of the scratch so far; where it starts. */
+static size_t take_scratch(gwf_conv *conv, dnnl_memory_t memory)
+{
+    const size_t at = gwf_size_round_up(conv->scratch_bytes, LINE);
+    conv->scratch_bytes = at + bytes_of(memory);
+    return at;
+}
+
+/* A reorder between a map and the memory inside, which then lies in the scratch (at *at); none
+ * where they are the same. */
+static gwf_status add_reorder(const gwf_dnnl *dnnl, const dnnl_memory_desc_t *map, bool gathers,
+                              gwf_conv *conv, gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    const dnnl_memory_desc_t *inner = NULL;
+    const dnnl_memory_t inside = gathers ? conv->src : conv->dst;
+    DNNL_TRY_DONE(dnnl_memory_get_memory_desc(inside, &inner));
+    if (dnnl_memory_desc_equal(inner, map)) return GWF_OK;
+    DNNL_TRY_DONE(dnnl_memory_create(gathers ? &conv->gathered : &conv->scattered, map,
+                                     dnnl->engine, DNNL_MEMORY_NONE));
+    *(gathers ? &conv->src_at : &conv->dst_at) = take_scratch(conv, inside);
+    return gathers ? make_reorder(dnnl, map, inner, &conv->gather, err)
+                   : make_reorder(dnnl, inner, map, &conv->scatter, err);
+done:
+    return status;
+}
+
+static gwf_status add_reorders(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
+                               gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    dnnl_memory_desc_t src, dst;
+    DNNL_TRY_DONE(describe_maps(shape->batch, shape->in, shape->reads, blocked(dnnl), &src));
+    DNNL_TRY_DONE(describe_maps(shape->batch, shape->out, shape->writes, blocked(dnnl), &dst));
+    GWF_TRY_DONE(add_reorder(dnnl, &src, true, conv, err));
+    GWF_TRY_DONE(add_reorder(dnnl, &dst, false, conv, err));
+done:
+    return status;
+}
+
+gwf_status gwf_conv_make(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way,
+                         gwf_conv *conv, gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    dnnl_primitive_desc_t desc = NULL;
+    *conv = (gwf_conv){0};
+    const dnnl_status_t rc = describe_conv(dnnl, shape, way, &desc);
+    if (rc == dnnl_unimplemented)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "backend cpu: oneDNN has no such %d x %d convolution for %d channels of "
+                        "%d x %d",
+                        shape->kernel, shape->kernel, shape->in[0], shape->in[1], shape->in[2]);
+    DNNL_TRY_DONE(rc);
+    GWF_TRY_DONE(build(dnnl, shape, desc, conv, err));
+    GWF_TRY_DONE(add_reorders(dnnl, shape, conv, err));
+done:
+    if (desc) dnnl_primitive_desc_destroy(desc);
     if (status != GWF_OK) gwf_conv_free(conv);
     return status;
 }
 
-static size_t scratch_of(const gwf_conv *conv)
+/* --- running it ------------------------------------------------------------------------------ */
+
+/* Point the memories at the maps, or at the scratch where there are reorders. */
+static dnnl_status_t place(const gwf_dnnl *dnnl, gwf_conv *conv, void *src, void *dst)
 {
-    const dnnl_memory_desc_t *desc = NULL;
-    if (dnnl_memory_get_memory_desc(conv->scratch, &desc) != dnnl_success) return 0;
-    return dnnl_memory_desc_get_size(desc);
+    const struct {
+        dnnl_memory_t memory;
+        void *at;
+    } all[] = {
+        {conv->src, conv->gather ? dnnl->scratch + conv->src_at : src},
+        {conv->dst, conv->scatter ? dnnl->scratch + conv->dst_at : dst},
+        {conv->scratch, dnnl->scratch},
+        {conv->gathered, src},
+        {conv->scattered, dst},
+    };
+    dnnl_status_t rc = dnnl_success;
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == dnnl_success; i++)
+        if (all[i].memory) rc = dnnl_memory_set_data_handle(all[i].memory, all[i].at);
+    return rc;
 }
 
-gwf_status gwf_conv_run(gwf_dnnl *dnnl, gwf_conv *conv, const float *src, float *dst,
+gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err)
 {
     gwf_status status = GWF_OK;
-    DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->src, (void *)src));
-    DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->dst, dst));
-    DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->scratch, dnnl->scratch));
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, conv->src},
                                     {DNNL_ARG_WEIGHTS, conv->weights},
                                     {DNNL_ARG_BIAS, conv->bias},
                                     {DNNL_ARG_DST, conv->dst},
                                     {DNNL_ARG_SCRATCHPAD, conv->scratch}};
+    DNNL_TRY_DONE(place(dnnl, conv, (void *)src, dst));
+    if (conv->gather) DNNL_TRY_DONE(run_reorder(dnnl, conv->gather, conv->gathered, conv->src));
     DNNL_TRY_DONE(dnnl_primitive_execute(conv->primitive, dnnl->stream, 5, args));
+    if (conv->scatter) DNNL_TRY_DONE(run_reorder(dnnl, conv->scatter, conv->dst, conv->scattered));
     DNNL_TRY_DONE(dnnl_stream_wait(dnnl->stream));
 done:
-    return status;
-}
-
-/* ---- choosing by measuring ---- */
-
-static size_t map_values(int batch, const int size[3])
-{
-    return (size_t)batch * (size_t)size[0] * (size_t)size[1] * (size_t)size[2];
-}
-
-/* The fastest of some runs on maps of zeros. */
-static gwf_status time_conv(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
-                            double *seconds, gwf_error *err)
-{
-    gwf_status status = GWF_OK;
-    gwf_dnnl own = *dnnl;
-    float *src = gwf_aligned(map_values(shape->batch, shape->in) * sizeof *src);
-    float *dst = gwf_aligned(map_values(shape->batch, shape->out) * sizeof *dst);
-    own.scratch = gwf_aligned(scratch_of(conv));
-    *seconds = HUGE_VAL;
-    if (!src || !dst || !own.scratch) {
-        status = gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory to time a convolution");
-        goto done;
-    }
-    for (int i = -1; i < TRIALS; i++) { /* the first one warms up */
-        const double start = gwf_now();
-        GWF_TRY_DONE(gwf_conv_run(&own, conv, src, dst, err));
-        const double taken = gwf_now() - start;
-        if (i >= 0 && taken < *seconds) *seconds = taken;
-    }
-done:
-    free(src);
-    free(dst);
-    free(own.scratch);
-    return status;
-}
-
-/* Replace the direct convolution by Winograd's where that can be had and is faster. */
-static void try_winograd(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *direct)
-{
-    gwf_conv other = {.winograd = true};
-    dnnl_primitive_desc_t desc = NULL;
-    double with = 0, without = 0;
-    if (describe_conv(dnnl, shape, dnnl_convolution_winograd, &desc) != dnnl_success) return;
-    if (build(dnnl, shape, desc, &other, NULL) == GWF_OK &&
-        time_conv(dnnl, shape, direct, &without, NULL) == GWF_OK &&
-        time_conv(dnnl, shape, &other, &with, NULL) == GWF_OK && with < without) {
-        const gwf_conv slower = *direct;
-        *direct = other;
-        other = slower;
-    }
-    dnnl_primitive_desc_destroy(desc);
-    gwf_conv_free(&other);
-}
-
-gwf_status gwf_conv_make(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
-                         gwf_error *err)
-{
-    gwf_status status = GWF_OK;
-    dnnl_primitive_desc_t desc = NULL;
-    *conv = (gwf_conv){0};
-    DNNL_TRY_DONE(describe_conv(dnnl, shape, dnnl_convolution_direct, &desc));
-    GWF_TRY_DONE(build(dnnl, shape, desc, conv, err));
-    if (dnnl->winograd && shape->kernel == 3) try_winograd(dnnl, shape, conv);
-    const size_t scratch = scratch_of(conv);
-    if (scratch > dnnl->scratch_bytes) dnnl->scratch_bytes = scratch;
-done:
-    if (desc) dnnl_primitive_desc_destroy(desc);
-    if (status != GWF_OK) gwf_conv_free(conv);
     return status;
 }

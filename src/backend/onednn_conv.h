@@ -1,5 +1,5 @@
 /* One convolution of the CPU backend: a oneDNN primitive with its weights packed for it.
- * onednn.c and onednn_conv.c are the only files that include dnnl.h. */
+ * Only the files onednn*.c include dnnl.h. */
 #ifndef GWF_BACKEND_ONEDNN_CONV_H
 #define GWF_BACKEND_ONEDNN_CONV_H
 
@@ -7,40 +7,55 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "backend/backend.h"
+#include "backend/blocked.h"
 
 /* What all convolutions of a context share. */
 typedef struct gwf_dnnl {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    int block;            /* of the layout nChw16c or nChw8c */
-    bool winograd;        /* admitted, where it is the faster one */
-    void *scratch;        /* one for all: they run one after the other */
-    size_t scratch_bytes; /* the largest that any of them needs */
+    int block;     /* of the layout nChw16c or nChw8c */
+    char *scratch; /* one for all: they run one after the other */
 } gwf_dnnl;
 
-/* A convolution of a batch of maps in channels, rows and cols. Weights are (out, in, kernel,
- * kernel), borrowed. */
+/* A convolution of a batch of maps in channels, rows and cols. It multiplies values of the type
+ * that it reads, and adds in float32. Weights are (out, in, kernel, kernel), borrowed; NULL: all
+ * zero, to see how long it takes. */
 typedef struct gwf_conv_shape {
     int batch, in[3], out[3], kernel;
+    gwf_value reads, writes;
     int pad_before[2], pad_after[2];
     gwf_activation activation;
     const float *weights, *bias;
 } gwf_conv_shape;
 
+/* How the library does it. */
+typedef enum gwf_conv_way {
+    GWF_CONV_DIRECT,
+    GWF_CONV_CHANNELS_LAST, /* direct in layout nhwc */
+    GWF_CONV_WINOGRAD_2X3, /* F(2x2, 3x3) and F(4x4, 3x3) of Lavin and Gray, 2016: 4/9 and 1/4 of */
+    GWF_CONV_WINOGRAD_4X3, /* the multiplications, at the price of accuracy; fp32 only */
+    GWF_CONV_WAYS
+} gwf_conv_way;
+
 typedef struct gwf_conv {
     dnnl_primitive_t primitive;
     dnnl_memory_t src, weights, bias, dst, scratch;
-    void *packed; /* the weights, owned */
-    bool winograd;
+    void *packed;                      /* the weights, owned */
+    dnnl_primitive_t gather, scatter;  /* from the map to src and from dst to the map; NULL where
+                                        * that is the same */
+    dnnl_memory_t gathered, scattered; /* the map's side of these */
+    size_t src_at, dst_at;             /* src and dst, if they are not the maps, in the scratch */
+    size_t scratch_bytes;              /* that it needs */
 } gwf_conv;
 
-/* Bias and activation are part of it. Where Winograd is admitted and the library has it for the
- * shape, both algorithms are timed on maps of zeros and the faster one stays. */
-gwf_status gwf_conv_make(gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
-                         gwf_error *err);
-/* src and dst are dense batches of blocked maps; dnnl->scratch must be there. */
-gwf_status gwf_conv_run(gwf_dnnl *dnnl, gwf_conv *conv, const float *src, float *dst,
+/* Bias and activation are part of it. UNSUPPORTED: the library does not have this shape that way.
+ */
+gwf_status gwf_conv_make(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way,
+                         gwf_conv *conv, gwf_error *err);
+/* Whether it does. */
+bool gwf_conv_possible(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way);
+/* src and dst are dense batches of blocked maps; dnnl->scratch has at least scratch_bytes. */
+gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err);
 /* {0} is fine. */
 void gwf_conv_free(gwf_conv *conv);
