@@ -339,6 +339,39 @@ static void check_named(float bad, const char *words)
     gwf_model_free(&model);
 }
 
+/* One value of step 3 is x, all others lie between -1 and 1. */
+static void check_outside(float x, long expected)
+{
+    gwf_model model = usual_model();
+    feature_file f = usual;
+    inputs in = {0};
+    series s;
+    gwf_error err;
+    double time = 0;
+    float *values = malloc(366 * MAP * sizeof *values);
+    const size_t at[4] = {1, 3 + 122 + 5, 3, 2};
+    f.bad = x;
+    memcpy(f.bad_at, at, sizeof at);
+    add(&in, "one.nc", usual);
+    add(&in, "two.nc", f);
+    CHECK_OK(create(&in, &model, &s, &err), err);
+    for (size_t step = 2; step < 4; step++) {
+        CHECK_OK(series_read(&s, step, values, &time, &err), err);
+        for (int i = 0; i < 366; i++)
+            CU_ASSERT_EQUAL(s.outside[i], step == 3 && i == 122 + 5 ? expected : 0);
+    }
+    series_free(&s);
+    free(values);
+    gwf_model_free(&model);
+}
+
+static void test_values_outside_are_counted(void)
+{
+    check_outside(4.5f, 1);
+    check_outside(-4.5f, 1);
+    check_outside(4, 0);
+}
+
 static void test_bad_values_are_named(void)
 {
     check_named(NAN, "bad.nc: features: v at time 108, level 21, lat 67.50, lon 120.00 is nan");
@@ -426,6 +459,7 @@ int main(void)
         {"coordinates missing", test_coordinates_missing},
         {"grids that differ", test_grids_that_differ},
         {"recipes stated, unstated, others", test_recipes},
+        {"values beyond the trained range are counted", test_values_outside_are_counted},
         {"values that are not finite are named", test_bad_values_are_named},
         {"channels that are not taken may be bad", test_other_channels_may_be_bad},
         {"files that cannot be opened", test_files_that_cannot_be_opened},

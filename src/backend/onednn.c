@@ -182,12 +182,12 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return conv ? gwf_manner_name(&step->op, step->manner) : "";
 }
 
-/* Of Winograd's the library does not say. */
+/* Winograd's transforms, which are additions, are not counted. */
 static double executed(const gwf_context *context, const gwf_step *step)
 {
     (void)context;
-    if (step->op.kind == GWF_OP_UPCONV) return 4.0 / 9;
-    return step->convs[0].winograd ? 0 : 1;
+    if (step->manner.phases || step->manner.way == GWF_CONV_WINOGRAD_2X3) return 4.0 / 9;
+    return step->manner.way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4 : 1;
 }
 
 static int channel_block(const gwf_context *context)
