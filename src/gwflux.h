@@ -68,7 +68,7 @@ GWF_API gwf_options *gwf_options_create(void);
 GWF_API void gwf_options_free(gwf_options **options);
 
 /* Set one option from text. Names, defaults and bounds (`gwflux help predict` prints them too):
- *   backend    auto | cpu | ref   (default auto: the fastest that starts here)
+ *   backend    auto | cuda | cpu | ref   (default auto: the fastest that starts here)
  *   precision  auto | fp32 | fp32-fast | tf32 | bf16 | fp16 | int8   (default auto: fp32 on CPUs,
  *              bf16 on GPUs; fp32: rounding errors only, fp32-fast: Winograd's algorithm too,
  *              relative errors up to 2e-4, bf16: up to 1e-2; not every backend has every one)
@@ -79,6 +79,8 @@ GWF_API void gwf_options_free(gwf_options **options);
  *              a fixed rule)
  *   cache      a folder that remembers what was measured; off: none (default: $GWFLUX_CACHE, else
  *              $XDG_CACHE_HOME/gwflux, else $HOME/.cache/gwflux)
+ *   device     -1..1023  (default -1: the first GPU that the process sees)
+ *   ranks-per-device   1..64   (for the command, whose ranks take a GPU each)
  * GWF_ERR_ARGUMENT for an unknown name or a value out of bounds; gwf_options_message() says more.
  */
 GWF_API gwf_status gwf_options_set(gwf_options *options, const char *name, const char *value);

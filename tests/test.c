@@ -40,7 +40,11 @@ const char *test_scratch(const char *name)
 const char *test_data(const char *name)
 {
     char *path = next_path();
-    snprintf(path, PATH_SIZE, "%s/tests/%s", GWF_SOURCE_DIR, name);
+    const char *folder = getenv("GWFLUX_TEST_DATA");
+    if (folder)
+        snprintf(path, PATH_SIZE, "%s/%s", folder, name);
+    else
+        snprintf(path, PATH_SIZE, "%s/tests/%s", GWF_SOURCE_DIR, name);
     return path;
 }
 

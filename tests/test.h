@@ -28,7 +28,8 @@ double test_relative_l2(const float *x, const float *truth, size_t n);
  * storage, 8 paths alive at a time. */
 const char *test_scratch(const char *name);
 
-/* Paths below the source tree's tests/ and below ../shared; NULL (shared only) when not there. */
+/* Paths below the source tree's tests/ (or $GWFLUX_TEST_DATA, where the tests have moved) and below
+ * ../shared; NULL (shared only) when not there. */
 const char *test_data(const char *name);
 const char *test_shared(const char *name);
 

@@ -41,7 +41,8 @@ static void test_published_sizes(void)
     for (size_t i = 0; i < 2; i++) {
         gwf_tensor_set set = {0};
         gwf_network n;
-        wide_unet(&set, cases[i].inputs);
+        gwf_error err = {0};
+        CHECK_OK(wide_unet(&set, cases[i].inputs, &err), err);
         build(&set, GWF_PADDING_ZERO, (gwf_tiling){1, 1}, &n);
         const gwf_cut cut = {64, 128, {1, 1}, 1};
         const gwf_cost cost = gwf_cost_of_map(&n, &cut);
@@ -58,8 +59,9 @@ static void test_weights(void)
 {
     gwf_tensor_set set = {0};
     gwf_network n;
+    gwf_error err = {0};
     double values = 0;
-    wide_unet(&set, 488);
+    CHECK_OK(wide_unet(&set, 488, &err), err);
     for (size_t i = 0; i < set.count; i++) {
         const gwf_tensor *t = &set.items[i];
         if (t->rank == 4) values += (double)t->size;
@@ -205,7 +207,8 @@ static void test_channel_share(void)
 {
     gwf_tensor_set set = {0};
     gwf_network n;
-    wide_unet(&set, 488);
+    gwf_error err = {0};
+    CHECK_OK(wide_unet(&set, 488, &err), err);
     build(&set, GWF_PADDING_ZERO, (gwf_tiling){1, 1}, &n);
     const gwf_layer *deep = layer(&n, "conv5.conv.3"), *psi = layer(&n, "attn5.Psi.0");
     CU_ASSERT_TRUE_FATAL(deep && psi);

@@ -9,33 +9,16 @@
 #include <string.h>
 
 #include "coupling/engine.h"
-#include "model/checkpoint.h"
+#include "golden_model.h"
 
-static void make_model(const char *checkpoint, const char *features, const char *vertical,
-                       const char *path)
-{
-    const gwf_model_choice choice = {features, vertical, "era5-released", "zero", "rho_uw"};
-    gwf_tensor_set set = {0};
-    gwf_checkpoint_info info;
-    gwf_model model = {0};
-    gwf_error err = {0};
-    CHECK_OK(gwf_checkpoint_read(test_data(checkpoint), &set, &info, NULL, &err), err);
-    CHECK_OK(gwf_model_build(&set, &choice, "test", NULL, &model, &err), err);
-    /* A grid of 16 x 32 keeps the test fast. */
-    model.nlat = 16;
-    model.nlon = 32;
-    gwf_gaussian_latitudes(16, model.lat);
-    for (int i = 0; i < 32; i++) model.lon[i] = 11.25 * i;
-    CHECK_OK(gwf_model_write(&model, path, "test", true, &err), err);
-    gwf_model_free(&model);
-}
+static const gwf_model_choice choice = {"uvtheta", "global", "era5-released", "zero", "rho_uw"};
 
 static gwf_engine *make_engine(const char *backend, const char *batch)
 {
     gwf_engine *engine = NULL;
     gwf_options *options = gwf_options_create();
     const char *path = test_scratch("model.nc");
-    make_model("golden/unet.pt", "uvtheta", "global", path);
+    golden_model("golden/unet.pt", &choice, path);
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", backend), GWF_OK);
     CU_ASSERT_EQUAL(gwf_options_set(options, "batch", batch), GWF_OK);
     CU_ASSERT_EQUAL(gwf_create(path, options, &engine), GWF_OK);
@@ -214,7 +197,7 @@ static void test_created_by_threads(void)
     char path[1024];
     pthread_t threads[4];
     snprintf(path, sizeof path, "%s", test_scratch("threads.nc"));
-    make_model("golden/unet.pt", "uvtheta", "global", path);
+    golden_model("golden/unet.pt", &choice, path);
     for (int i = 0; i < 4; i++)
         CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, create_and_free, path), 0);
     for (int i = 0; i < 4; i++) {

@@ -28,7 +28,7 @@ static void begin(speed_case *c, gwf_layer_speed each)
 {
     gwf_error err = {0};
     *c = (speed_case){.set = {0}};
-    wide_unet(&c->set, 488);
+    CHECK_OK(wide_unet(&c->set, 488, &err), err);
     for (int i = 0; i < 4; i++) {
         const gwf_edges edges = {GWF_PADDING_ZERO, i / 2, i % 2};
         CHECK_OK(gwf_network_build(&c->set, edges, NULL, &c->networks[i / 2][i % 2], &err), err);

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const gwf_backend *const built[] = {
+static const gwf_backend *const known[] = {
+    &gwf_backend_cuda,
 #ifdef GWF_HAVE_ONEDNN
     &gwf_backend_cpu,
 #endif
@@ -12,34 +13,13 @@ static const gwf_backend *const built[] = {
 
 const gwf_backend *const *gwf_backends(void)
 {
-    return built;
-}
-
-static const struct {
-    const char *word;
-    double error;
-} precisions[] = {
-#define GWF_PRECISION_ROW(code, word, error) {word, error},
-    GWF_PRECISION_LIST(GWF_PRECISION_ROW)
-#undef GWF_PRECISION_ROW
-};
-
-enum { PRECISIONS = sizeof precisions / sizeof *precisions };
-
-const char *gwf_precision_word(gwf_precision precision)
-{
-    return precisions[precision].word;
-}
-
-double gwf_precision_error(gwf_precision precision)
-{
-    return precisions[precision].error;
+    return known;
 }
 
 static gwf_precision precision_of(const char *word)
 {
-    for (int i = 0; i < PRECISIONS; i++)
-        if (strcmp(precisions[i].word, word) == 0) return (gwf_precision)i;
+    for (gwf_precision p = GWF_PRECISION_AUTO; p <= GWF_INT8; p++)
+        if (strcmp(gwf_precision_word(p), word) == 0) return p;
     return GWF_PRECISION_AUTO; /* the option has no other words */
 }
 
@@ -51,7 +31,20 @@ gwf_backend_config gwf_backend_configure(const struct gwf_options *options, cons
     config.precision = precision_of(options->precision);
     config.tune = strcmp(options->tune, "on") == 0;
     config.cache = options->cache ? options->cache : "";
+    config.place = (gwf_place){.device = options->device + 1,
+                               .rank = options->device_rank,
+                               .ranks = options->device_ranks,
+                               .ranks_per_device = options->ranks_per_device};
     return config;
+}
+
+gwf_status gwf_backend_start(const gwf_backend *backend, const gwf_backend_config *config,
+                             const gwf_backend **opened, gwf_context **context, gwf_error *err)
+{
+    *opened = backend;
+    *context = NULL;
+    if (backend->find) GWF_TRY(backend->find(opened, err));
+    return (*opened)->open(config, context, err);
 }
 
 /* What the first one lacks that could start says more than that the last one lacks it too. */
@@ -59,11 +52,10 @@ static gwf_status open_first(const gwf_backend_config *config, const gwf_backend
                              gwf_context **context, gwf_error *err)
 {
     gwf_error first = {0};
-    for (int i = 0; built[i]; i++) {
+    for (int i = 0; known[i]; i++) {
         gwf_error why = {0};
-        *backend = built[i];
-        if (built[i]->open(config, context, &why) == GWF_OK) return GWF_OK;
-        if (built[i + 1]) gwf_log_line(config->log, "%s; taking the next one", why.text);
+        if (gwf_backend_start(known[i], config, backend, context, &why) == GWF_OK) return GWF_OK;
+        if (known[i + 1]) gwf_log_line(config->log, "%s; taking the next one", why.text);
         if (first.status != GWF_ERR_UNSUPPORTED) first = why;
     }
     if (err) *err = first;
@@ -74,14 +66,12 @@ gwf_status gwf_backend_open(const char *name, const gwf_backend_config *config,
                             const gwf_backend **backend, gwf_context **context, gwf_error *err)
 {
     if (strcmp(name, "auto") == 0) return open_first(config, backend, context, err);
-    for (int i = 0; built[i]; i++) {
-        if (strcmp(name, built[i]->name) != 0) continue;
-        *backend = built[i];
-        return built[i]->open(config, context, err);
-    }
+    for (int i = 0; known[i]; i++)
+        if (strcmp(name, known[i]->name) == 0)
+            return gwf_backend_start(known[i], config, backend, context, err);
 #ifndef GWF_HAVE_ONEDNN
     if (strcmp(name, "cpu") == 0)
         return gwf_fail(err, GWF_ERR_BACKEND, "backend cpu: this gwflux was built without oneDNN");
 #endif
-    return gwf_fail(err, GWF_ERR_ARGUMENT, "backend %s: expected auto, cpu or ref", name);
+    return gwf_fail(err, GWF_ERR_ARGUMENT, "backend %s: expected auto, cuda, cpu or ref", name);
 }

@@ -65,6 +65,7 @@ typedef struct gwf_op {
     int gate_channels;  /* gate: 1, or as many as out */
     int halo_y, halo_x; /* halo: width of the border on each side */
     int halo_zero;      /* halo: 1 for a tile, whose border comes from its neighbours afterwards */
+    const char *name;   /* for messages and profiles, borrowed by prepare; NULL: none */
 } gwf_op;
 
 typedef struct gwf_context gwf_context; /* an open backend */
@@ -77,9 +78,9 @@ typedef struct gwf_backend gwf_backend;
     X(GWF_PRECISION_AUTO, "auto", 0)    /* the backend's own choice */                             \
     X(GWF_FP32, "fp32", 1e-5)           /* rounding only */                                        \
     X(GWF_FP32_FAST, "fp32-fast", 2e-4) /* Winograd's algorithm too */                             \
-    X(GWF_TF32, "tf32", 5e-3)           /* factors of 11 bits */                                   \
+    X(GWF_TF32, "tf32", 2e-3)           /* factors of 11 bits */                                   \
     X(GWF_BF16, "bf16", 1e-2)           /* maps and weights of 8 bits, sums in fp32 */             \
-    X(GWF_FP16, "fp16", 5e-3)           /* maps and weights of 11 bits, sums in fp32 */            \
+    X(GWF_FP16, "fp16", 2e-3)           /* maps and weights of 11 bits, sums in fp32 */            \
     X(GWF_INT8, "int8", 0)              /* maps and weights of 8 bits with scales */
 
 typedef enum gwf_precision {
@@ -94,12 +95,20 @@ double gwf_precision_error(gwf_precision precision);
 
 enum { GWF_MAX_BATCH = 64 };
 
+/* Which of the devices that a process sees is its own. */
+typedef struct gwf_place {
+    int device;           /* its number plus one; 0: by rank */
+    int rank, ranks;      /* of the processes that see the same devices; ranks 0: this one alone */
+    int ranks_per_device; /* that may share one; 0: as 1 */
+} gwf_place;
+
 typedef struct gwf_backend_config {
     int threads; /* 0: OMP_NUM_THREADS, else the cores this process may use */
     int batch;   /* maps computed at once, 1 to GWF_MAX_BATCH */
     gwf_precision precision;
     bool tune;                  /* algorithms are chosen by measuring; else by a fixed rule */
     const char *cache;          /* where choices are kept, as core/cache.h has it; NULL: nowhere */
+    gwf_place place;            /* GPUs only */
     const gwf_log *log;         /* may be NULL */
     const gwf_backend *wrapped; /* guard only: the backend to watch */
 } gwf_backend_config;           /* all that it points at is borrowed until reserve() */
@@ -107,9 +116,61 @@ typedef struct gwf_backend_config {
 /* As the options say (NULL: the defaults), for one map at a time. */
 gwf_backend_config gwf_backend_configure(const struct gwf_options *options, const gwf_log *log);
 
+/* What store() makes of a normalised value x: (cubed ? x^3 : x) * d + mu, in double. */
+typedef struct gwf_scale {
+    double mu, d;
+    int cubed;
+} gwf_scale;
+
+/* What a device may have met in values on their way in or out: bits. */
+enum { GWF_SEEN_INPUT = 1, GWF_SEEN_OUTPUT = 2 }; /* one that is not finite */
+
+/* What a backend offers besides, whose maps are in the memory of a device of its own that computes
+ * while the host does other things.
+ *
+ * Turns of load(), run_all() and store() are taken in lanes: after enter() these calls enqueue what
+ * is to be done and return, until wait() for the lane. A turn's values, in and out, stay where they
+ * are until then; they may be on the host or on the device. Lanes are taken one after the other and
+ * computed in that order, while other lanes' values travel. In no lane (at first, and after
+ * enter(-1)) every call waits, as on other backends, and run() is for single steps. */
+typedef struct gwf_device {
+    int lanes; /* that may be under way at once */
+    /* Once, after reserve(): values of one map in and out, for physical values the scales of the
+     * channels out (copied). */
+    gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out,
+                        const gwf_scale *scales, int n_scales, gwf_error *err);
+    /* physical: store() turns the lane's values into physical ones. */
+    gwf_status (*enter)(gwf_context *context, int lane, bool physical, gwf_error *err);
+    /* What the lane does waits for what is in a stream of the device's own kind so far. */
+    gwf_status (*follow)(gwf_context *context, void *stream, gwf_error *err);
+    /* All steps of a map, in order, the same ones in every call: recorded once, then repeated. */
+    gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
+    /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values; DATA when a result
+     * within the network is beyond the range of the precision. */
+    gwf_status (*wait)(gwf_context *context, int lane, unsigned *seen, gwf_error *err);
+
+    /* Host memory that transfers need not copy first, from pin() to unpin(): faster, and nobody
+     * waits. false: it stays as it is, which does no harm. */
+    bool (*pin)(gwf_context *context, void *memory, size_t bytes);
+    void (*unpin)(gwf_context *context, void *memory);
+    /* Memory of the device, and copies between any two memories. */
+    gwf_status (*allocate)(gwf_context *context, size_t bytes, void **memory, gwf_error *err);
+    void (*discard)(gwf_context *context, void *memory);
+    gwf_status (*copy)(gwf_context *context, void *to, const void *from, size_t bytes,
+                       gwf_error *err);
+    /* On the device's own clock: a step's last run() outside all lanes; step NULL: the steps of the
+     * lane that was last waited for. */
+    double (*seconds)(const gwf_context *context, const gwf_step *step);
+} gwf_device;
+
 struct gwf_backend {
     const char *name;    /* as in the option: "cpu" */
     const char *summary; /* one line for `gwflux info --backends` */
+
+    /* NULL, or: the table is elsewhere, all that is below is there. BACKEND with the reason when it
+     * cannot be had. */
+    gwf_status (*find)(const gwf_backend **found, gwf_error *err);
+    const gwf_device *device; /* NULL: computes in the host's memory, every call waits */
 
     /* Batches worth measuring, ending with 0; the first one is taken where nothing is measured. */
     const int *batches;
@@ -157,10 +218,19 @@ struct gwf_backend {
 
 extern const gwf_backend gwf_backend_ref;   /* plain loops, double sums: what the ops mean */
 extern const gwf_backend gwf_backend_cpu;   /* oneDNN */
+extern const gwf_backend gwf_backend_cuda;  /* cuDNN: finds libgwflux_cuda.so */
 extern const gwf_backend gwf_backend_guard; /* any other, watched: for tests */
 
-/* Built backends, fastest first, ending with NULL (guard is not among them). */
+/* Known backends, fastest first, ending with NULL (guard is not among them). */
 const gwf_backend *const *gwf_backends(void);
+
+/* Open a backend, which may have to be found first: *opened is the table to use. */
+gwf_status gwf_backend_start(const gwf_backend *backend, const gwf_backend_config *config,
+                             const gwf_backend **opened, gwf_context **context, gwf_error *err);
+
+/* Names of the GPUs that this process may use, the same in every process that sees the same ones;
+ * BACKEND with the reason when there are none. */
+gwf_status gwf_cuda_devices(char *names, size_t size, gwf_error *err);
 
 /* Open the backend of this name, or for "auto" the first that starts and has the precision.
  * ARGUMENT for an unknown name; BACKEND with the reason when it cannot start: a named backend is

@@ -203,8 +203,8 @@ static gwf_status open_guard(const gwf_backend_config *config, gwf_context **res
 {
     gwf_context *g = calloc(1, sizeof *g);
     if (!g) return gwf_fail(err, GWF_ERR_MEMORY, "guard: no memory");
-    g->inner = config->wrapped;
-    const gwf_status status = g->inner->open(config, &g->context, err);
+    const gwf_status status =
+        gwf_backend_start(config->wrapped, config, &g->inner, &g->context, err);
     if (status != GWF_OK) {
         free(g);
         return status;

@@ -182,12 +182,13 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return conv ? gwf_manner_name(&step->op, step->manner) : "";
 }
 
-/* Winograd's transforms, which are additions, are not counted. */
 static double executed(const gwf_context *context, const gwf_step *step)
 {
     (void)context;
-    if (step->manner.phases || step->manner.way == GWF_CONV_WINOGRAD_2X3) return 4.0 / 9;
-    return step->manner.way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4 : 1;
+    const double share = step->manner.way == GWF_CONV_WINOGRAD_2X3   ? 4.0 / 9
+                         : step->manner.way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4
+                                                                     : 1;
+    return step->op.kind == GWF_OP_UPCONV && step->manner.phases ? share * 4 / 9 : share;
 }
 
 static int channel_block(const gwf_context *context)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "backend/phases.h"
+
 /* --- manners --------------------------------------------------------------------------------- */
 
 static size_t values_of(const int size[3])
@@ -119,23 +121,6 @@ static gwf_status make_single(const gwf_context *context, gwf_step *step, gwf_er
     return GWF_OK;
 }
 
-/* An upconv is four 2x2 convolutions of the small map, one for each place in the 2x2 that a small
- * pixel becomes: of the three rows of weights two fall on the same small row, and are added (exact
- * algebra, 4/9 of the work; sums in double). Rows {0}, {1, 2} in the upper place, {0, 1}, {2} in
- * the lower one; columns likewise. */
-static void phase_weights(const gwf_op *op, int phase, float *weights)
-{
-    const size_t filters = (size_t)op->out.channels * (size_t)op->in.channels;
-    const int lower = phase / 2, right = phase % 2;
-    for (size_t f = 0; f < filters; f++) {
-        double sums[2][2] = {{0}};
-        for (int ky = 0; ky < 3; ky++)
-            for (int kx = 0; kx < 3; kx++)
-                sums[ky > lower][kx > right] += op->weights[9 * f + (size_t)(3 * ky + kx)];
-        for (int i = 0; i < 4; i++) weights[4 * f + (size_t)i] = (float)sums[i / 2][i % 2];
-    }
-}
-
 /* Bytes of one map. */
 static size_t phase_bytes(const gwf_context *context, const gwf_step *step)
 {
@@ -182,7 +167,7 @@ static gwf_status make_phases(const gwf_context *context, gwf_step *step, gwf_er
     step->phase_cols = op->in.cols - 1 + op->pad_x;
     step->aside_bytes = GWF_PHASES * (size_t)context->maps.batch * phase_bytes(context, step);
     for (int phase = 0; phase < GWF_PHASES && status == GWF_OK; phase++) {
-        if (weights) phase_weights(op, phase, weights);
+        if (weights) gwf_phase_weights(op, phase, weights);
         status = make_phase(context, step, phase, weights, err);
     }
     free(weights);

@@ -34,12 +34,13 @@ static void show_backends(void)
     for (const gwf_backend *const *b = gwf_backends(); *b; b++) {
         gwf_context *context = NULL;
         gwf_error err = {0};
-        const bool usable = (*b)->open(&config, &context, &err) == GWF_OK;
+        const gwf_backend *opened = NULL;
+        const bool usable = gwf_backend_start(*b, &config, &opened, &context, &err) == GWF_OK;
         printf("%-5s %s\n      %s%s\n", (*b)->name, (*b)->summary,
-               usable ? (*b)->describe(context) : err.text,
+               usable ? opened->describe(context) : err.text,
                usable && !chosen ? " (auto takes this one)" : "");
         chosen = chosen || usable;
-        (*b)->close(context);
+        if (usable) opened->close(context);
     }
 }
 

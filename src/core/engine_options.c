@@ -4,7 +4,7 @@
 
 #include "core/option.h"
 
-static const char *const backend_words[] = {"auto", "cpu", "ref", NULL};
+static const char *const backend_words[] = {"auto", "cuda", "cpu", "ref", NULL};
 
 static const char *const precision_words[] = {"auto", "fp32", "fp32-fast", "tf32",
                                               "bf16", "fp16", "int8",      NULL};
@@ -25,6 +25,10 @@ static const gwf_option_row rows[] = {
      "on: algorithms are chosen by measuring, once; off: by a fixed rule"},
     {"cache", 0, GWF_OPTION_TEXT, offsetof(struct gwf_options, cache), "", 0, 0, NULL,
      "folder that remembers what was measured, or off; else $GWFLUX_CACHE, ~/.cache/gwflux"},
+    {"device", 0, GWF_OPTION_INT, offsetof(struct gwf_options, device), "-1", -1, 1023, NULL,
+     "GPU, of those that the process sees; -1: each rank of a node takes one of its own"},
+    {"ranks-per-device", 0, GWF_OPTION_INT, offsetof(struct gwf_options, ranks_per_device), "1", 1,
+     64, NULL, "ranks that share a GPU where a node has more of them than GPUs"},
 };
 
 gwf_option_table gwf_engine_options(struct gwf_options *options)

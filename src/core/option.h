@@ -57,6 +57,8 @@ const char *gwf_option_words(const gwf_option_row *row, char *text, size_t size)
 struct gwf_options {
     const char *backend, *precision, *tune, *cache; /* cache: NULL or a text of any length */
     int threads, batch;
+    int device, ranks_per_device;
+    int device_rank, device_ranks; /* no rows: of the processes that see the same devices */
     char *kept; /* gwf_options_set()'s copy of cache */
     gwf_error error;
 };

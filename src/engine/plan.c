@@ -112,6 +112,7 @@ static gwf_op op_of(const layout *l, const gwf_layer *layer, const gwf_folded *f
         .halo_y = out->halo_y,
         .halo_x = out->halo_x,
         .halo_zero = l->site->tiles != NULL,
+        .name = layer->name,
     };
 }
 

@@ -17,9 +17,10 @@ class Conv3x3(nn.Conv2d):
     periodic = False
 
     def forward(self, x):
-        x = F.pad(x, (1, 1, 0, 0), mode="circular" if self.periodic else "constant")
-        x = F.pad(x, (0, 0, 1, 1))
-        return F.conv2d(x, self.weight, self.bias)
+        if not self.periodic:
+            return F.conv2d(x, self.weight, self.bias, padding=1)
+        x = F.pad(x, (1, 1, 0, 0), mode="circular")
+        return F.conv2d(x, self.weight, self.bias, padding=(1, 0))
 
 
 class ConvBlock(nn.Module):

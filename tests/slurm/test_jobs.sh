@@ -35,8 +35,9 @@ submit one cpu.sbatch
 one=$job
 submit two cpu.sbatch --nodes=2
 two=$job
-submit gpu gpu.sbatch
-gpu=$job
+sed 's/^backend=.*/backend=auto/' "$scripts/gpu.sbatch" > gpu/auto.sbatch # the GPUs are pretended
+no_cuda=--export=ALL,GWFLUX_BACKEND_DIR=/nowhere
+gpu=$(cd gpu && sbatch --parsable --job-name=job "${small[@]}" $no_cuda auto.sbatch)
 works "cpu.sbatch" ends_as "$one" COMPLETED
 works "the fluxes" compare one/fluxes.nc 0 truth.nc 0 8 1e-5
 says "the log" "fluxes.nc is complete" "one/job-$one.log"
@@ -51,6 +52,9 @@ works "the fluxes" compare gpu/fluxes.nc 0 truth.nc 0 8 1e-5
 says "a GPU each" "rank 0: node n1, GPU 0" "gpu/job-$gpu.log"
 says "a GPU each" "rank 1: node n1, GPU 1" "gpu/job-$gpu.log"
 
+submit gpu gpu.sbatch $no_cuda
+works "gpu.sbatch without the cuda backend" ends_as "$job" FAILED
+says "says why" "backend cuda: libgwflux_cuda.so is not installed" "gpu/job-$job.log"
 submit one cpu.sbatch
 works "once more" ends_as "$job" COMPLETED
 says "nothing is left to do" "fluxes.nc: is complete, nothing to do" "one/job-$job.log"
