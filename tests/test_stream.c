@@ -161,19 +161,13 @@ static void count_progress(void *user, size_t done)
     if (j->limit_after && done == j->limit_after) limit_files(j->limit);
 }
 
-/* As the command does it: the fluxes, checked, and the prediction. */
+/* As the command does it: the fluxes and the prediction. */
 static gwf_status put(void *user, const stream_step *at, gwf_error *err)
 {
     const job *j = user;
-    float *flux = malloc(OUTPUTS * MAP * sizeof *flux);
-    gwf_engine_fluxes(j->engine, at->prediction, flux);
-    gwf_status status = source_check(&j->input, j->first + at->step, "flux", &j->engine->model.out,
-                                     flux, at->time, err);
     const sink_step step = {
-        at->step, at->time, {flux, flux + LEVELS * MAP, j->normalised ? at->prediction : NULL}};
-    if (status == GWF_OK) status = sink_put((sink *)&j->out, &step, err);
-    free(flux);
-    return status;
+        at->step, at->time, {at->flux, at->flux + LEVELS * MAP, at->prediction}};
+    return sink_put((sink *)&j->out, &step, err);
 }
 
 static gwf_status run(job *j, gwf_error *err)
@@ -188,6 +182,8 @@ static gwf_status run(job *j, gwf_error *err)
                       .steps = j->steps,
                       .first = j->first,
                       .model = &j->engine->model,
+                      .keeps_prediction = j->normalised,
+                      .threads = 2,
                       .put = put,
                       .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,

@@ -105,7 +105,7 @@ static gwf_status measure(bench_result *r, gwf_engine *engine, int steps, int th
     if (!r->seconds) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the times");
     GWF_TRY(time_runs(engine, r->runs, r->seconds, err));
     r->memory = machine_peak_memory();
-    if (strcmp(engine->backend->name, "cuda") == 0) return GWF_OK; /* it is another machine */
+    if (engine->backend->device) return GWF_OK; /* it is another machine */
     return machine_measure(threads ? threads : gwf_cores_here(), &r->here, err);
 }
 

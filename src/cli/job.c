@@ -366,6 +366,8 @@ static gwf_status stream_steps(job *j, stream_times *times, gwf_error *err)
     GWF_TRY(gwf_queue_create(j->w.leaders, j->n_pending, &queue, err));
     const stream s = {.engine = j->kind->computes ? j->engine : NULL,
                       .model = &j->reads,
+                      .keeps_prediction = j->keeps_prediction,
+                      .threads = j->threads,
                       .input = &j->input,
                       .output = &j->out,
                       .queue = queue,

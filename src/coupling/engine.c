@@ -1,6 +1,7 @@
 #include "coupling/engine.h"
 
 #include "coupling/share.h"
+#include "fields/threads.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -58,6 +59,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_share *share = &engine->share;
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
     GWF_TRY(open_backend(engine, options, grid, log));
+    engine->threads = gwf_threads(options ? options->threads : 0);
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
     gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL};
@@ -232,24 +234,31 @@ gwf_status gwf_predict_normalised(gwf_engine *engine, const float *features, flo
     return check_maps(engine, "prediction", &engine->model.out, 1, prediction);
 }
 
-void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
+bool gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
 {
     const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
+    int bad = 0;
+    GWF_PARALLEL_SUM(engine->threads, bad)
     for (int i = 0; i < engine->model.out.count; i++) {
         const gwf_channel *channel = &engine->model.out.channels[i];
-        gwf_denormalise(channel->transform, channel->mu, channel->d, prediction + plane * (size_t)i,
-                        flux + plane * (size_t)i, (long)plane);
+        const size_t at = plane * (size_t)i;
+        size_t where;
+        gwf_denormalise(channel->transform, channel->mu, channel->d, prediction + at, flux + at,
+                        (long)plane);
+        bad += gwf_find_non_finite(flux + at, plane, &where);
     }
+    return bad == 0;
 }
 
 gwf_status gwf_predict_batch(gwf_engine *engine, int n, const float *features, float *flux)
 {
+    bool finite = true;
     GWF_TRY(check_and_run(engine, n, features, flux));
     for (int i = 0; i < n; i++) {
         float *map = flux + map_size(engine, &engine->model.out) * (size_t)i;
-        gwf_engine_fluxes(engine, map, map);
+        finite &= gwf_engine_fluxes(engine, map, map);
     }
-    return check_maps(engine, "flux", &engine->model.out, n, flux);
+    return finite ? GWF_OK : check_maps(engine, "flux", &engine->model.out, n, flux);
 }
 
 gwf_status gwf_predict(gwf_engine *engine, const float *features, float *flux)
