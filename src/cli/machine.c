@@ -27,7 +27,7 @@ typedef struct kernel {
 /* --- kernels -------------------------------------------------------------------------------- */
 
 /* CHAINS sums, each from a value of its own, become `next` of themselves in every turn. */
-#define KERNEL(function, attributes, type, next)                                                   \
+#define KERNEL(function, attributes, type, next, join)                                             \
     attributes static double function(const void *numbers)                                         \
     {                                                                                              \
         type factor, sum[CHAINS];                                                                  \
@@ -36,21 +36,22 @@ typedef struct kernel {
             memcpy(&sum[c], (const char *)numbers + c, sizeof sum[c]);                             \
         for (int t = 0; t < TURNS; t++)                                                            \
             _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) sum[c] = next;               \
-        for (int c = 1; c < CHAINS; c++) sum[0] += sum[c];                                         \
+        for (int c = 1; c < CHAINS; c++) sum[0] join sum[c];                                       \
         return (double)sum[0][0];                                                                  \
     }
 
 typedef float floats_128 __attribute__((vector_size(16)));
-KERNEL(fma_128, , floats_128, sum[c] * factor + factor)
+KERNEL(fma_128, , floats_128, sum[c] *factor + factor, +=)
 
 #if defined(__x86_64__)
 KERNEL(fma_256, __attribute__((target("avx2,fma"))), __m256,
-       _mm256_fmadd_ps(sum[c], factor, factor))
-KERNEL(fma_512, __attribute__((target("avx512f"))), __m512, _mm512_fmadd_ps(sum[c], factor, factor))
+       _mm256_fmadd_ps(sum[c], factor, factor), +=)
+KERNEL(fma_512, __attribute__((target("avx512f"))), __m512, _mm512_fmadd_ps(sum[c], factor, factor),
+       +=)
 KERNEL(dot_bf16, __attribute__((target("avx512f,avx512bf16"))), __m512,
-       _mm512_dpbf16_ps(sum[c], (__m512bh)factor, (__m512bh)factor))
+       _mm512_dpbf16_ps(sum[c], (__m512bh)factor, (__m512bh)factor), +=)
 KERNEL(dot_int8, __attribute__((target("avx512f,avx512vnni"))), __m512i,
-       _mm512_dpbusd_epi32(sum[c], factor, factor))
+       _mm512_dpbusd_epi32(sum[c], factor, factor), ^=) /* sums would overflow */
 
 static const kernel avx512 = {"AVX-512", fma_512, 16}, avx2 = {"AVX2", fma_256, 8};
 static const kernel bf16 = {"AVX-512 BF16", dot_bf16, 32}, int8 = {"AVX-512 VNNI", dot_int8, 64};
