@@ -70,7 +70,7 @@ says "network" "attention_unet" out
 works "backends" "$gwflux" info --backends
 says "lists ref" "plain loops" out
 works "bench" "$gwflux" bench -m unet.nc --steps 3 --lat 16 --lon 32
-holds "ends with the summary line" grep -Eq '^[0-9]+\.[0-9] ms per step$' out
+holds "ends with the summary line" grep -Eq '^[0-9]+\.[0-9]+ ms per step$' out
 works "model of scaling" "$gwflux" bench -m unet.nc --steps 1 --threads 1 --model-scaling --json s.json
 says "what is not measured" "not measured" out
 says "which rows are left out" "for 721 x 1440" out
