@@ -92,6 +92,20 @@ static void refused(const gwf_model *model, feature_file f, const char *words)
     series_free(&s);
 }
 
+/* Both halves of reading a step; outside may be NULL. */
+static gwf_status read_step(series *s, size_t step, float *values, double *time, long *outside,
+                            gwf_error *err)
+{
+    long unused[500];
+    series_step to = {.features = values, .planes = gwf_planes_create(s->model->in.count)};
+    gwf_status status = series_begin(s, step, &to, err);
+    if (status == GWF_OK) status = series_end(s, step, &to, 2, outside ? outside : unused, err);
+    CU_ASSERT_FALSE(gwf_planes_found(to.planes) && status == GWF_OK);
+    gwf_planes_free(&to.planes);
+    *time = to.time;
+    return status;
+}
+
 /* The step is this one of the run of all values, its channels those of the list. */
 static void check_step(series *s, size_t step, size_t value_step, const int *channels)
 {
@@ -100,7 +114,7 @@ static void check_step(series *s, size_t step, size_t value_step, const int *cha
     double time = 0;
     gwf_error err = {0};
     int wrong = 0;
-    CHECK_OK(series_read(s, step, values, &time, &err), err);
+    CHECK_OK(read_step(s, step, values, &time, NULL, &err), err);
     CU_ASSERT_EQUAL(time, feature_time(value_step));
     for (int c = 0; c < count; c++)
         for (size_t i = 0; i < MAP; i++)
@@ -229,7 +243,8 @@ static void test_a_step_too_many(void)
     float *values = malloc(366 * MAP * sizeof *values);
     add(&in, "one.nc", usual);
     CHECK_OK(create(&in, &model, &s, &err), err);
-    CHECK_FAILS(series_read(&s, 2, values, &time, &err), GWF_ERR_ARGUMENT, err, "one.nc: step 2");
+    CHECK_FAILS(read_step(&s, 2, values, &time, NULL, &err), GWF_ERR_ARGUMENT, err,
+                "one.nc: step 2");
     free(values);
     series_free(&s);
     gwf_model_free(&model);
@@ -330,13 +345,47 @@ static void check_named(float bad, const char *words)
     memcpy(f.bad_at, at, sizeof at);
     add(&in, "bad.nc", f);
     CHECK_OK(create(&in, &model, &s, &err), err);
-    CHECK_OK(series_read(&s, 2, values, &time, &err), err);
-    CHECK_FAILS(series_read(&s, 3, values, &time, &err), GWF_ERR_DATA, err, words);
+    CHECK_OK(read_step(&s, 2, values, &time, NULL, &err), err);
+    CHECK_FAILS(read_step(&s, 3, values, &time, NULL, &err), GWF_ERR_DATA, err, words);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, in.paths[1]));
-    CHECK_OK(series_read(&s, 1, values, &time, &err), err);
+    CHECK_OK(read_step(&s, 1, values, &time, NULL, &err), err);
     series_free(&s);
     free(values);
     gwf_model_free(&model);
+}
+
+/* One value of step 3 is x, all others lie between -1 and 1. */
+static void check_outside(float x, long expected)
+{
+    gwf_model model = usual_model();
+    feature_file f = usual;
+    inputs in = {0};
+    series s;
+    gwf_error err;
+    double time = 0;
+    float *values = malloc(366 * MAP * sizeof *values);
+    const size_t at[4] = {1, 3 + 122 + 5, 3, 2};
+    long outside[366];
+    f.bad = x;
+    memcpy(f.bad_at, at, sizeof at);
+    add(&in, "one.nc", usual);
+    add(&in, "two.nc", f);
+    CHECK_OK(create(&in, &model, &s, &err), err);
+    for (size_t step = 2; step < 4; step++) {
+        CHECK_OK(read_step(&s, step, values, &time, outside, &err), err);
+        for (int i = 0; i < 366; i++)
+            CU_ASSERT_EQUAL(outside[i], step == 3 && i == 122 + 5 ? expected : 0);
+    }
+    series_free(&s);
+    free(values);
+    gwf_model_free(&model);
+}
+
+static void test_values_outside_are_counted(void)
+{
+    check_outside(4.5f, 1);
+    check_outside(-4.5f, 1);
+    check_outside(4, 0);
 }
 
 static void test_bad_values_are_named(void)
@@ -405,7 +454,7 @@ static void test_files_that_are_replaced(void)
         add(&in, "two.nc", usual);
         CHECK_OK(create(&in, &model, &s, &err), err);
         feature_file_make(in.paths[1], &others[i]);
-        const gwf_status status = series_read(&s, 3, values, &time, &err);
+        const gwf_status status = read_step(&s, 3, values, &time, NULL, &err);
         CU_ASSERT_NOT_EQUAL(status, GWF_OK);
         CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "two.nc: "));
         free(values);
@@ -426,6 +475,7 @@ int main(void)
         {"coordinates missing", test_coordinates_missing},
         {"grids that differ", test_grids_that_differ},
         {"recipes stated, unstated, others", test_recipes},
+        {"values beyond the trained range are counted", test_values_outside_are_counted},
         {"values that are not finite are named", test_bad_values_are_named},
         {"channels that are not taken may be bad", test_other_channels_may_be_bad},
         {"files that cannot be opened", test_files_that_cannot_be_opened},

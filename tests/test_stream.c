@@ -63,6 +63,8 @@ typedef struct fault {
     size_t step;
 } fault;
 
+static const char *batch = "1"; /* maps that the engine computes at once */
+
 /* Inputs of the given lengths; the output for steps first.. of them is created. */
 static void open_job(job *j, const size_t lengths[FILES], size_t first, bool normalised, fault bad)
 {
@@ -93,6 +95,7 @@ static void open_job(job *j, const size_t lengths[FILES], size_t first, bool nor
     }
     j->steps = total - first;
     CU_ASSERT_EQUAL(gwf_options_set(options, "backend", "ref"), GWF_OK);
+    CU_ASSERT_EQUAL(gwf_options_set(options, "batch", batch), GWF_OK);
     CU_ASSERT_EQUAL_FATAL(gwf_create(model_path, options, &j->engine), GWF_OK);
     gwf_options_free(&options);
     CHECK_OK(gwf_comm_alone(&j->alone, &err), err);
@@ -151,29 +154,24 @@ static struct rlimit limit_files(rlim_t bytes)
     return before;
 }
 
-/* Called by the computing thread: done counts up by one. */
+/* Called by the computing thread: done counts up by one, or by a batch. */
 static void count_progress(void *user, size_t done)
 {
     job *j = user;
-    if (done <= j->steps && done != j->progress + 1) j->wrong_progress++;
+    const size_t new = done - j->progress, most = (size_t)j->engine->batch;
+    if (done <= j->steps && (new < 1 || new > most)) j->wrong_progress++;
     j->progress = done;
     if (j->stoppable && done == j->stop_after) j->stop = 1;
     if (j->limit_after && done == j->limit_after) limit_files(j->limit);
 }
 
-/* As the command does it: the fluxes, checked, and the prediction. */
+/* As the command does it: the fluxes and the prediction. */
 static gwf_status put(void *user, const stream_step *at, gwf_error *err)
 {
     const job *j = user;
-    float *flux = malloc(OUTPUTS * MAP * sizeof *flux);
-    gwf_engine_fluxes(j->engine, at->prediction, flux);
-    gwf_status status = source_check(&j->input, j->first + at->step, "flux", &j->engine->model.out,
-                                     flux, at->time, err);
     const sink_step step = {
-        at->step, at->time, {flux, flux + LEVELS * MAP, j->normalised ? at->prediction : NULL}};
-    if (status == GWF_OK) status = sink_put((sink *)&j->out, &step, err);
-    free(flux);
-    return status;
+        at->step, at->time, {at->flux, at->flux + LEVELS * MAP, at->prediction}};
+    return sink_put((sink *)&j->out, &step, err);
 }
 
 static gwf_status run(job *j, gwf_error *err)
@@ -188,6 +186,8 @@ static gwf_status run(job *j, gwf_error *err)
                       .steps = j->steps,
                       .first = j->first,
                       .model = &j->engine->model,
+                      .keeps_prediction = j->normalised,
+                      .threads = 2,
                       .put = put,
                       .stop = j->stoppable ? &j->stop : NULL,
                       .progress = count_progress,
@@ -338,7 +338,8 @@ static void test_times(void)
     CHECK_OK(run(&j, &err), err);
     CU_ASSERT_TRUE(j.times.reading > 0 && j.times.computing > 0 && j.times.writing > 0);
     CHECK_AT_MOST(j.times.computing, j.times.total);
-    CHECK_AT_MOST(j.times.reading + j.times.writing, j.times.total);
+    CHECK_AT_MOST(j.times.writing, j.times.total);
+    CHECK_AT_MOST(j.times.reading + j.times.computing + j.times.writing, 2 * j.times.total);
     close_job(&j);
 }
 
@@ -518,6 +519,18 @@ static void test_output_that_vanishes(void)
     }
 }
 
+/* All that is so one by one is so in batches, full ones and what is left. */
+static void test_batches(void)
+{
+    batch = "3";
+    test_steps();
+    test_several_inputs();
+    test_not_finite();
+    test_absurd_features();
+    test_two_failures();
+    batch = "1";
+}
+
 int main(void)
 {
     static const test_case tests[] = {
@@ -532,6 +545,7 @@ int main(void)
         {"inputs that vanish or are cut short", test_inputs_that_vanish},
         {"no room at the first or a middle step", test_no_room},
         {"two failures: the earlier step counts", test_two_failures},
+        {"in batches of three", test_batches},
         {"an output that vanishes", test_output_that_vanishes},
     };
     return test_run("stream", tests, sizeof tests / sizeof *tests);

@@ -126,9 +126,7 @@ static void count(void *user, size_t done)
 static gwf_status put(void *user, const stream_step *at, gwf_error *err)
 {
     job *j = user;
-    float flux[OUTPUTS * MAP];
-    gwf_engine_fluxes(j->engine, at->prediction, flux);
-    const sink_step step = {at->step, at->time, {flux, flux + LEVELS * MAP}};
+    const sink_step step = {at->step, at->time, {at->flux, at->flux + LEVELS * MAP}};
     return sink_put(&j->out, &step, err);
 }
 
@@ -142,6 +140,7 @@ static gwf_status run(job *j, gwf_error *err)
                       .output = &j->out,
                       .queue = queue,
                       .model = &j->engine->model,
+                      .threads = 1,
                       .pending = j->pending,
                       .steps = j->steps,
                       .put = put,

@@ -28,6 +28,15 @@ static gwf_status time_way(void *user, int way, double *seconds, gwf_error *err)
     return GWF_OK;
 }
 
+/* As if another process had kept this one. */
+static void keep(const char *folder, const char *way)
+{
+    char key[256];
+    const gwf_contest contest = {.key = "a contest"};
+    gwf_contest_key(&contest, key, sizeof key);
+    gwf_cache_write(folder, key, way, strlen(way), NULL);
+}
+
 /* The way that is taken; *timed: how many were measured. */
 static int run(const double seconds[3], bool tune, const char *cache, int *timed)
 {
@@ -78,8 +87,8 @@ static void test_remembered(void)
     CU_ASSERT_EQUAL(timed, 3);
     CU_ASSERT_EQUAL(run(first, true, folder, &timed), 1);
     CU_ASSERT_EQUAL(timed, 0);
-    CU_ASSERT_EQUAL(run(first, false, folder, &timed), 0);    /* tune off: by rule, always */
-    gwf_cache_write(folder, "a contest", "quicker", 7, NULL); /* a way that there is no more */
+    CU_ASSERT_EQUAL(run(first, false, folder, &timed), 0); /* tune off: by rule, always */
+    keep(folder, "quicker");                               /* a way that there is no more */
     CU_ASSERT_EQUAL(run(first, true, folder, &timed), 0);
     CU_ASSERT_EQUAL(timed, 3);
 }
@@ -89,7 +98,7 @@ static const char *shared;
 
 static gwf_status time_late(void *user, int way, double *seconds, gwf_error *err)
 {
-    gwf_cache_write(shared, "a contest", "odd", 3, NULL);
+    keep(shared, "odd");
     return time_way(user, way, seconds, err);
 }
 
@@ -106,6 +115,46 @@ static void test_agreement(void)
     CU_ASSERT_EQUAL(r.timed, 3);
 }
 
+/* ---- runs of one way ---- */
+
+typedef struct runs {
+    const double *seconds;
+    int n;
+} runs;
+
+static gwf_status run_once(void *user, double *seconds, gwf_error *err)
+{
+    runs *r = user;
+    (void)err;
+    *seconds = r->seconds[r->n++];
+    return GWF_OK;
+}
+
+/* Until two agree, and no longer with what is hopeless. */
+static void test_runs(void)
+{
+    static const double quiet[] = {.005, .0051},
+                        disturbed[] = {.009, .007, .005, .008, .006, .0051};
+    static const double slow[] = {.009, .008, .006}, long_ones[] = {.9, .7, .5};
+    static const struct {
+        const double *seconds;
+        double least, fastest;
+        int n;
+    } cases[] = {{quiet, .009, .005, 2},
+                 {disturbed, .009, .005, 6},
+                 {slow, .003, .006, 3},
+                 {long_ones, 9, .5, 3}};
+    for (int i = 0; i < 4; i++) {
+        runs r = {cases[i].seconds, 0};
+        double seconds = 0;
+        gwf_error err = {0};
+        const gwf_stopwatch watch = {run_once, &r, cases[i].least};
+        CHECK_OK(gwf_fastest_run(&watch, &seconds, &err), err);
+        CU_ASSERT_EQUAL(seconds, cases[i].fastest);
+        CU_ASSERT_EQUAL(r.n, cases[i].n);
+    }
+}
+
 int main(void)
 {
     static const test_case tests[] = {
@@ -113,6 +162,7 @@ int main(void)
         {"nothing is measured in vain", test_rule},
         {"the fastest is remembered", test_remembered},
         {"processes agree", test_agreement},
+        {"runs until two agree", test_runs},
     };
     return test_run("tune", tests, sizeof tests / sizeof *tests);
 }

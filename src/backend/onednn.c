@@ -2,9 +2,6 @@
  * by blocked.c. */
 #include "backend/backend.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,16 +64,6 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
     return status;
 }
 
-/* Family, model and stepping, which share a cache's choices. */
-static void describe_machine(char *text, size_t size)
-{
-    unsigned a = 0, b = 0, c = 0, d = 0;
-#ifdef __x86_64__
-    __get_cpuid(1, &a, &b, &c, &d);
-#endif
-    snprintf(text, size, "processor %x", a);
-}
-
 static void close_cpu(gwf_context *context)
 {
     if (!context) return;
@@ -123,7 +110,6 @@ static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **resul
     DNNL_TRY_DONE(
         dnnl_stream_create(&context->dnnl.stream, context->dnnl.engine, dnnl_stream_default_flags));
     gwf_dnnl_describe(context->maps.threads, context->description, sizeof context->description);
-    describe_machine(context->machine, sizeof context->machine);
     *result = context;
     return GWF_OK;
 done:
@@ -220,7 +206,7 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
     return GWF_OK;
 }
 
-static const int batches[] = {1, 0};
+static const int batches[] = {1, 2, 4, 0};
 
 const gwf_backend gwf_backend_cpu = {
     .name = "cpu",

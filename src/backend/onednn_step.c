@@ -16,7 +16,7 @@ static gwf_value value_of(const gwf_context *context, const gwf_view *view)
     return gwf_blocked_value(&context->maps, view->map_channels);
 }
 
-static bool dense(const gwf_view *view)
+bool gwf_step_dense(const gwf_view *view)
 {
     return view->channels == view->map_channels;
 }
@@ -26,7 +26,8 @@ static bool dense(const gwf_view *view)
 static int slots_of(const gwf_context *context, const gwf_op *op, bool phases)
 {
     const bool from_map = phases || op->kind == GWF_OP_CONV, to_map = !phases;
-    const bool whole = (!from_map || dense(&op->in)) && (!to_map || dense(&op->out));
+    const bool whole =
+        (!from_map || gwf_step_dense(&op->in)) && (!to_map || gwf_step_dense(&op->out));
     return whole ? context->maps.batch : 1;
 }
 

@@ -13,7 +13,6 @@ struct gwf_context {
     char *aside; /* phases or large map of an upconv; one for all steps */
     size_t aside_bytes;
     char description[128]; /* library, instruction set, threads */
-    char machine[128];     /* in the keys of the cache */
 };
 
 /* How a convolution is done: by phases an upconv only. */
@@ -37,6 +36,8 @@ struct gwf_step {
  */
 int gwf_step_manners(const gwf_context *context, const gwf_op *op,
                      gwf_manner manners[GWF_MAX_MANNERS]);
+/* Whether a view is a whole map, so that those of a batch lie one behind the other. */
+bool gwf_step_dense(const gwf_view *view);
 /* For `gwflux bench` and for the cache; static. */
 const char *gwf_manner_name(const gwf_op *op, gwf_manner manner);
 

@@ -9,8 +9,7 @@
 #include "backend/tune.h"
 #include "core/clock.h"
 
-static const double HOPELESS = 1.5;
-enum { TRIALS = 5, LEAST_CACHE = 32 << 20, MOST_CACHE = 128 << 20 };
+enum { LINE = 64, LEAST_CACHE = 32 << 20, MOST_CACHE = 128 << 20 };
 
 /* One contest: the operation on maps of its own, which lie one behind the other. */
 typedef struct arena {
@@ -45,25 +44,38 @@ static size_t cache_bytes(void)
 /* Push everything but the input out of the caches. */
 static void cool(arena *a)
 {
-    const long lines = (long)(a->sweep_bytes / 64);
-#pragma omp parallel for num_threads(a->context.maps.threads) schedule(static)
-    for (long i = 0; i < lines; i++) a->sweep[64 * i]++;
+    const long lines = (long)(a->sweep_bytes / LINE);
+    unsigned sum = 0;
+#pragma omp parallel for num_threads(a->context.maps.threads) schedule(static) reduction(+ : sum)
+    for (long i = 0; i < lines; i++) sum += (unsigned char)a->sweep[LINE * i];
     const size_t bytes = bytes_of(a, &a->op.in);
-    for (size_t i = 0; i < bytes; i += 64) a->context.maps.arena[i] = 0;
+    for (size_t i = 0; i < bytes; i += LINE) a->context.maps.arena[i] = (char)sum; /* 0 */
 }
 
-/* The fastest of some runs; the first one warms up. One that is hopeless is not run again. */
+/* A step in its arena. */
+typedef struct trial {
+    arena *a;
+    gwf_step *step;
+} trial;
+
+static gwf_status time_once(void *user, double *seconds, gwf_error *err)
+{
+    const trial *t = user;
+    cool(t->a);
+    const double start = gwf_now();
+    GWF_TRY(gwf_step_run(&t->a->context, t->step, err));
+    *seconds = gwf_now() - start;
+    return GWF_OK;
+}
+
+/* After a run that warms up. */
 static gwf_status time_step(arena *a, gwf_step *step, double *seconds, gwf_error *err)
 {
-    *seconds = HUGE_VAL;
-    for (int i = -1; i < TRIALS && !(i > 0 && *seconds > HOPELESS * a->least); i++) {
-        cool(a);
-        const double start = gwf_now();
-        GWF_TRY(gwf_step_run(&a->context, step, err));
-        const double taken = gwf_now() - start;
-        if (i >= 0 && taken < *seconds) *seconds = taken;
-    }
-    if (*seconds < a->least) a->least = *seconds;
+    trial t = {a, step};
+    const gwf_stopwatch watch = {time_once, &t, a->least};
+    GWF_TRY(gwf_step_run(&a->context, step, err));
+    GWF_TRY(gwf_fastest_run(&watch, seconds, err));
+    a->least = fmin(a->least, *seconds);
     return GWF_OK;
 }
 
@@ -90,12 +102,15 @@ static void write_key(const gwf_context *c, const gwf_op *op, char *key, size_t 
 {
     const gwf_view *in = &op->in, *out = &op->out;
     snprintf(key, size,
-             "cpu; %s; %s; %s; %d threads; batch %d; %s %dx%d pad %d,%d activation %d; %d of %d x "
-             "%d x %d -> %d of %d x %d x %d",
-             c->description, c->machine, gwf_precision_word(c->config.precision), c->maps.threads,
-             c->maps.batch, op->kind == GWF_OP_CONV ? "conv" : "upconv", op->kernel, op->kernel,
-             op->pad_y, op->pad_x, (int)op->activation, in->channels, in->map_channels, in->rows,
-             in->cols, out->channels, out->map_channels, out->rows, out->cols);
+             "cpu; %s; %s; %d threads; batch %d%s%s; %s %dx%d pad %d,%d activation %d; %d x %d "
+             "x %d of kind %d -> %d x %d x %d of kind %d",
+             c->description, gwf_precision_word(c->config.precision), c->maps.threads,
+             c->maps.batch, c->maps.batch > 1 && !gwf_step_dense(in) ? " from parts" : "",
+             c->maps.batch > 1 && !gwf_step_dense(out) ? " to parts" : "",
+             op->kind == GWF_OP_CONV ? "conv" : "upconv", op->kernel, op->kernel, op->pad_y,
+             op->pad_x, (int)op->activation, in->channels, in->rows, in->cols,
+             (int)gwf_blocked_value(&c->maps, in->map_channels), out->channels, out->rows,
+             out->cols, (int)gwf_blocked_value(&c->maps, out->map_channels));
 }
 
 /* Memory for maps and sweep; false: none. */

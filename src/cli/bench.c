@@ -59,7 +59,7 @@ static gwf_status measure(bench_result *r, gwf_engine *engine, const arguments *
     GWF_TRY(a->resident ? bench_time_resident(engine, r->runs, r->seconds, err)
                         : bench_time(engine, r->runs, r->seconds, err));
     r->memory = machine_peak_memory();
-    if (strcmp(engine->backend->name, "cuda") == 0) return GWF_OK; /* it is another machine */
+    if (engine->backend->device) return GWF_OK; /* it is another machine */
     return machine_measure(threads ? threads : gwf_cores_here(), &r->here, err);
 }
 

@@ -195,6 +195,7 @@ static gwf_status prepare_input(job *j, const gwf_options *options, gwf_error *e
     GWF_TRY(choose_tiling(j->a, gwf_comm_size(j->w.all), &domain, &per_map, err));
     GWF_TRY(world_group(&j->w, per_map, err));
     domain.comm = j->w.map;
+    domain.many = true;
     status = first_rank ? GWF_OK : look_too(j, &o, err);
     GWF_TRY(world_agree(&j->w, status, err));
     if (!j->kind->computes) return GWF_OK;
@@ -349,6 +350,8 @@ static gwf_status stream_steps(job *j, stream_times *times, gwf_error *err)
     GWF_TRY(gwf_queue_create(j->w.leaders, j->n_pending, &queue, err));
     const stream s = {.engine = j->kind->computes ? j->engine : NULL,
                       .model = &j->reads,
+                      .keeps_prediction = j->keeps_prediction,
+                      .threads = j->threads,
                       .input = &j->input,
                       .output = &j->out,
                       .queue = queue,

@@ -61,7 +61,8 @@ typedef struct job job;
 /* Calls are collective over the leaders unless they say local. */
 typedef struct job_kind {
     bool computes; /* a network stands between reading and writing */
-    /* Local, when the model is loaded: look at the options, choose j->reads. May be NULL. */
+    /* Local, when the model is loaded: look at the options, choose j->reads and
+     * j->keeps_prediction. May be NULL. */
     gwf_status (*check)(job *j, gwf_error *err);
     /* Open j->out by `how`. */
     gwf_status (*open)(job *j, const sink_opening *how, gwf_error *err);
@@ -83,7 +84,8 @@ struct job {
     gwf_channel_table own_channels; /* owned: reads.in where it is not the model's */
     source input;                   /* leaders, as all below */
     sink out;
-    int threads; /* for reading and what surrounds the network */
+    int threads;           /* for reading and what surrounds the network */
+    bool keeps_prediction; /* as stream.h has it */
     size_t first, steps;
     size_t *pending, n_pending; /* steps still to be done */
     double *times;

@@ -7,6 +7,7 @@
 static gwf_status check(job *j, gwf_error *err)
 {
     const prediction *p = j->own;
+    j->keeps_prediction = p->choice->normalised;
     if (p->choice->normalised && strcmp(p->choice->grid, "input") == 0)
         return gwf_fail(err, GWF_ERR_ARGUMENT,
                         "option normalised: the network's own output is on the model's grid, not "
@@ -24,10 +25,9 @@ static gwf_status plan(job *j, gwf_error *err)
                                    .input_grid = strcmp(p->choice->grid, "input") == 0,
                                    .threads = j->threads};
     GWF_TRY(product_create(&choice, &j->input, model, &p->product, err));
-    p->flux = malloc((size_t)model->out.count * j->input.nlat * j->input.nlon * sizeof *p->flux);
     p->channel_names = gwf_channel_names(&model->in);
-    if (p->flux && p->channel_names) return GWF_OK;
-    return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the fluxes of a step");
+    if (p->channel_names) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the channels' names");
 }
 
 static gwf_status describe(job *j, char **text, gwf_error *err)
@@ -116,14 +116,11 @@ static gwf_status put(job *j, const stream_step *at, gwf_error *err)
 {
     prediction *p = j->own;
     product_fields made;
-    gwf_engine_fluxes(j->engine, at->prediction, p->flux);
-    GWF_TRY(source_check(&j->input, j->first + at->step, "flux", &j->engine->model.out, p->flux,
-                         at->time, err));
-    GWF_TRY(product_make(p->product, p->flux, at->pressure, at->features, &made, err));
+    GWF_TRY(product_make(p->product, at->flux, at->pressure, at->outside, &made, err));
     const sink_step step = {at->step,
                             at->time,
-                            {made.uw, made.vw, p->choice->normalised ? at->prediction : NULL,
-                             made.utend, made.vtend, made.surface_pressure, made.outside}};
+                            {made.uw, made.vw, at->prediction, made.utend, made.vtend,
+                             made.surface_pressure, made.outside}};
     return sink_put(&j->out, &step, err);
 }
 
@@ -180,7 +177,6 @@ static void close_prediction(job *j)
 {
     prediction *p = j->own;
     product_free(&p->product);
-    free(p->flux);
     free(p->channel_names);
 }
 

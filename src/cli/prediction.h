@@ -15,7 +15,6 @@ typedef struct prediction_choice {
 typedef struct prediction {
     const prediction_choice *choice; /* borrowed */
     product *product;
-    float *flux; /* (outputs, nlat, nlon), of a step; owned */
     char **channel_names;
 } prediction;
 

@@ -82,10 +82,12 @@ static gwf_status parse_levels(product *p, const char *text, gwf_error *err)
     return GWF_OK;
 }
 
+/* Those of the levels only where something asks for them. */
 static void find_pressures(product *p, const float *surface_pressure)
 {
     for (size_t c = 0; c < p->n; c++)
         p->ps[c] = surface_pressure ? surface_pressure[c] : (float)nominal_pressure;
+    if (!p->levels && !p->choice.tendency) return;
     for (size_t k = 0; k < p->nlev; k++)
         for (size_t c = 0; c < p->n; c++)
             p->p[k * p->n + c] = gwf_level_pressure(&p->model->levels[k], (double)p->ps[c]);
@@ -134,13 +136,10 @@ static gwf_status make_tendencies(product *p, const float *uw, const float *vw, 
 
 /* --- beyond the trained range --------------------------------------------------------------- */
 
-static void count_outside(product *p, const float *features)
+static void take_outside(product *p, const long *outside)
 {
     for (int i = 0; i < p->model->in.count; i++) {
-        const float *x = features + (size_t)i * p->n;
-        long beyond = 0;
-        for (size_t c = 0; c < p->n; c++) beyond += fabsf(x[c]) > (float)GWF_TRAINED_RANGE;
-        p->outside[i] = (float)((double)beyond / (double)p->n);
+        p->outside[i] = (float)((double)outside[i] / (double)p->n);
         p->outside_sum[i] += (double)p->outside[i];
     }
     p->steps++;
@@ -188,10 +187,10 @@ static void to_grid(product *p, const float *part[PARTS])
 }
 
 gwf_status product_make(product *p, const float *flux, const float *surface_pressure,
-                        const float *features, product_fields *fields, gwf_error *err)
+                        const long *outside, product_fields *fields, gwf_error *err)
 {
     const float *part[PARTS] = {flux, flux + p->nlev * p->n, NULL, NULL};
-    count_outside(p, features);
+    take_outside(p, outside);
     find_pressures(p, surface_pressure);
     if (p->choice.tendency) {
         GWF_TRY(make_tendencies(p, part[0], part[1], err));

@@ -36,12 +36,13 @@ typedef struct product_shape {
 } product_shape;
 product_shape product_shape_of(const product *p);
 
-/* flux (2 nlev, nlat, nlon) of the model, all finite; surface_pressure NULL: 1013.25 hPa; features
- * (inputs, nlat, nlon), normalised. Values on pressure levels below the ground or beyond the
- * model's levels are GWF_MISSING. DATA: pressures that cannot be used. */
+/* flux (2 nlev, nlat, nlon) of the model, all finite; surface_pressure NULL: 1013.25 hPa; outside
+ * (inputs): how many values of the features were beyond the trained range. Values on pressure
+ * levels below the ground or beyond the model's levels are GWF_MISSING. DATA: pressures that cannot
+ * be used. */
 #define GWF_MISSING 9.9692099683868690e+36f
 gwf_status product_make(product *p, const float *flux, const float *surface_pressure,
-                        const float *features, product_fields *fields, gwf_error *err);
+                        const long *outside, product_fields *fields, gwf_error *err);
 
 /* Shares of values beyond the trained range, summed over the steps made so far, per input channel;
  * and how many steps. Borrowed. */

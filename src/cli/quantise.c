@@ -69,35 +69,31 @@ static void name_maps(const arguments *a, const source *from, maps *m)
              from->steps, from->steps == 1 ? "" : "s");
 }
 
-static gwf_status read_map(source *from, maps *m, int i, size_t size, float *pressure,
-                           gwf_error *err)
+static gwf_status read_map(source *from, maps *m, int i, source_step *step, gwf_error *err)
 {
-    double time = 0;
+    const size_t size = from->nlat * from->nlon * (size_t)from->model->in.count;
     m->steps[i] = from->steps * (2 * (size_t)i + 1) / (2 * (size_t)m->n);
     m->features[i] = malloc(size * sizeof **m->features);
     if (!m->features[i])
         return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d maps; option maps takes fewer",
                         m->n);
-    GWF_TRY(source_read(from, m->steps[i], m->features[i], pressure, &time, err));
-    return source_check(from, m->steps[i], "features", &from->model->in, m->features[i], time, err);
+    GWF_TRY(source_begin(from, m->steps[i], step, err));
+    GWF_TRY(source_end(from, step, 1, err));
+    memcpy(m->features[i], step->in.features, size * sizeof **m->features);
+    return GWF_OK;
 }
 
 static gwf_status read_maps(const arguments *a, source *from, maps *m, gwf_error *err)
 {
-    const size_t points = from->nlat * from->nlon;
-    const bool pressure = source_has_pressure(from);
-    float *ps = pressure ? malloc(points * sizeof *ps) : NULL;
-    gwf_status status = GWF_OK;
+    source_step step;
     m->n = from->steps < (size_t)a->maps ? (int)from->steps : a->maps;
     m->features = calloc((size_t)m->n, sizeof *m->features);
     m->steps = calloc((size_t)m->n, sizeof *m->steps);
-    if (!m->features || !m->steps || (pressure && !ps)) {
-        free(ps);
+    if (!m->features || !m->steps)
         return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d maps", m->n);
-    }
-    for (int i = 0; i < m->n && status == GWF_OK; i++)
-        status = read_map(from, m, i, points * (size_t)from->model->in.count, ps, err);
-    free(ps);
+    gwf_status status = source_step_create(from, &step, err);
+    for (int i = 0; i < m->n && status == GWF_OK; i++) status = read_map(from, m, i, &step, err);
+    source_step_free(&step);
     name_maps(a, from, m);
     return status;
 }

@@ -381,6 +381,11 @@ gwf_status reanalysis_read(reanalysis *r, size_t step, float *features, float *s
     return status;
 }
 
+const long *reanalysis_outside(const reanalysis *r)
+{
+    return gwf_prepare_outside(r->prepare);
+}
+
 /* --- the surface ---------------------------------------------------------------------------- */
 
 /* Altitude or geopotential, where the file does not say which: no mountain is 9 km high, and every

@@ -39,6 +39,9 @@ const gwf_atmosphere_header *reanalysis_header(const reanalysis *r);
 gwf_status reanalysis_read(reanalysis *r, size_t step, float *features, float *surface_pressure,
                            gwf_error *err);
 
+/* Of the step read last: values beyond the trained range, per channel of model->in. Borrowed. */
+const long *reanalysis_outside(const reanalysis *r);
+
 /* The file that a step comes from, for messages. */
 const char *reanalysis_path(const reanalysis *r, size_t step);
 

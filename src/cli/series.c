@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "coupling/engine.h"
+#include "fields/prepare.h"
+#include "fields/threads.h"
 
 static const double same_degrees = 0.05; /* stored as float32 of lat/90: far closer than a cell */
 
@@ -237,13 +239,54 @@ gwf_status series_check(const series *s, size_t step, const char *what,
                     (double)values[where]);
 }
 
-gwf_status series_read(series *s, size_t step, float *features, double *time, gwf_error *err)
+gwf_status series_begin(series *s, size_t step, series_step *to, gwf_error *err)
 {
     gwf_windset *file = NULL;
     GWF_TRY(series_file_of(s, step, &file, err));
     const series_file *of = &s->files[s->open_number];
     const size_t local = step - of->first;
-    GWF_TRY(gwf_windset_time(file, local, time, err));
-    GWF_TRY(gwf_windset_read(file, local, of->index, s->model->in.count, features, err));
-    return series_check(s, step, "features", &s->model->in, features, *time, err);
+    const int count = s->model->in.count;
+    GWF_TRY(gwf_windset_time(file, local, &to->time, err));
+    if (gwf_windset_find(file, local, of->index, count, to->planes)) return GWF_OK;
+    return gwf_windset_read(file, local, of->index, count, to->features, err);
+}
+
+/* Values beyond the trained range; what is not finite is among them. */
+static int count_outside(const float *x, size_t n)
+{
+    int count = 0;
+    for (size_t i = 0; i < n; i++) count += !(fabsf(x[i]) <= (float)GWF_TRAINED_RANGE);
+    return count;
+}
+
+/* One look at every value, a second one only where some are beyond the range. True: all is well. */
+static bool take_channel(const series_step *to, int i, size_t plane, long *outside)
+{
+    float *x = to->features + plane * (size_t)i;
+    size_t where;
+    if (gwf_planes_found(to->planes) && gwf_planes_read(to->planes, i, x, NULL) != GWF_OK)
+        return false;
+    outside[i] = count_outside(x, plane);
+    return outside[i] == 0 || !gwf_find_non_finite(x, plane, &where);
+}
+
+/* What was wrong: the first plane that cannot be read, or the first value. */
+static gwf_status explain(const series *s, size_t step, const series_step *to, gwf_error *err)
+{
+    const size_t plane = s->nlat * s->nlon;
+    for (int i = 0; gwf_planes_found(to->planes) && i < s->model->in.count; i++)
+        GWF_TRY(gwf_planes_read(to->planes, i, to->features + plane * (size_t)i, err));
+    return series_check(s, step, "features", &s->model->in, to->features, to->time, err);
+}
+
+gwf_status series_end(const series *s, size_t step, series_step *to, int threads, long *outside,
+                      gwf_error *err)
+{
+    const size_t plane = s->nlat * s->nlon;
+    int bad = 0;
+    GWF_PARALLEL_SUM(threads, bad)
+    for (int i = 0; i < s->model->in.count; i++) bad += !take_channel(to, i, plane, outside);
+    const gwf_status status = bad ? explain(s, step, to, err) : GWF_OK;
+    gwf_planes_forget(to->planes);
+    return status;
 }

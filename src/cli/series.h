@@ -49,8 +49,22 @@ gwf_status series_check(const series *s, size_t step, const char *what,
                         const gwf_channel_table *table, const float *values, double time,
                         gwf_error *err);
 
-/* One step: features (model->in.count, nlat, nlon) and its time. DATA names file, time, variable,
- * level, latitude and longitude of the first value that is not finite. */
-gwf_status series_read(series *s, size_t step, float *features, double *time, gwf_error *err);
+/* A step on its way in: memory of the caller's. */
+typedef struct series_step {
+    float *features;    /* (model->in.count, nlat, nlon) */
+    gwf_planes *planes; /* room for model->in.count: features that are still in the file */
+    double time;
+} series_step;
+
+/* First half, in the thread of all NetCDF work: its time and, where they do not lie in the file as
+ * they are, its features. */
+gwf_status series_begin(series *s, size_t step, series_step *to, gwf_error *err);
+
+/* Second half, in any thread: the features from the file, on up to `threads` threads, and a look at
+ * every value. outside (model->in.count): how many of each channel are beyond the trained range.
+ * DATA names file, time, variable, level, latitude and longitude of the first value that is not
+ * finite. */
+gwf_status series_end(const series *s, size_t step, series_step *to, int threads, long *outside,
+                      gwf_error *err);
 
 #endif

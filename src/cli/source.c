@@ -1,5 +1,8 @@
 #include "cli/source.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "coupling/engine.h"
 
 static bool is_windset(const source *s)
@@ -76,16 +79,46 @@ gwf_status source_times(source *s, size_t first, size_t count, double *times, gw
     return GWF_OK;
 }
 
-gwf_status source_read(source *s, size_t step, float *features, float *surface_pressure,
-                       double *time, gwf_error *err)
+gwf_status source_step_create(const source *s, source_step *step, gwf_error *err)
 {
+    const size_t plane = s->nlat * s->nlon, inputs = (size_t)s->model->in.count;
+    const bool pressure = source_has_pressure(s);
+    *step = (source_step){.in = {.features = malloc(plane * inputs * sizeof(float)),
+                                 .planes = gwf_planes_create((int)inputs)},
+                          .pressure = pressure ? malloc(plane * sizeof(float)) : NULL,
+                          .outside = malloc(inputs * sizeof *step->outside)};
+    if (step->in.features && step->in.planes && step->outside && (step->pressure || !pressure))
+        return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the features of a step");
+}
+
+void source_step_free(source_step *step)
+{
+    free(step->in.features);
+    gwf_planes_free(&step->in.planes);
+    free(step->pressure);
+    free(step->outside);
+    *step = (source_step){0};
+}
+
+gwf_status source_begin(source *s, size_t number, source_step *to, gwf_error *err)
+{
+    to->step = number;
     if (is_windset(s)) {
-        GWF_TRY(series_read(&s->windset, step, features, time, err));
-        return surface_pressure ? series_pressure(&s->windset, step, surface_pressure, err)
-                                : GWF_OK;
+        GWF_TRY(series_begin(&s->windset, number, &to->in, err));
+        return to->pressure ? series_pressure(&s->windset, number, to->pressure, err) : GWF_OK;
     }
-    *time = reanalysis_header(s->atmosphere)->time[step];
-    return reanalysis_read(s->atmosphere, step, features, surface_pressure, err);
+    to->in.time = reanalysis_header(s->atmosphere)->time[number];
+    GWF_TRY(reanalysis_read(s->atmosphere, number, to->in.features, to->pressure, err));
+    memcpy(to->outside, reanalysis_outside(s->atmosphere),
+           (size_t)s->model->in.count * sizeof *to->outside);
+    return GWF_OK;
+}
+
+gwf_status source_end(const source *s, source_step *to, int threads, gwf_error *err)
+{
+    if (!is_windset(s)) return GWF_OK;
+    return series_end(&s->windset, to->step, &to->in, threads, to->outside, err);
 }
 
 gwf_status source_check(const source *s, size_t step, const char *what,

@@ -30,11 +30,25 @@ const char *source_how(const source *s);
 /* Times of `count` steps from `first` on, as they are to be written. */
 gwf_status source_times(source *s, size_t first, size_t count, double *times, gwf_error *err);
 
-/* One step: features (model->in.count, nlat, nlon), surface pressure (nlat, nlon) in Pa or NULL
- * where there is none, and its time. DATA names file, variable and place of a value that cannot be
- * used. */
-gwf_status source_read(source *s, size_t step, float *features, float *surface_pressure,
-                       double *time, gwf_error *err);
+/* A step on its way in. */
+typedef struct source_step {
+    size_t step;
+    series_step in;  /* features (model->in.count, nlat, nlon), time */
+    float *pressure; /* of the surface, (nlat, nlon), Pa; NULL where there is none */
+    long *outside;   /* (model->in.count): values beyond the trained range */
+} source_step;
+
+/* Its memory. MEMORY; then too it is to be freed. {0} is fine to free. */
+gwf_status source_step_create(const source *s, source_step *step, gwf_error *err);
+void source_step_free(source_step *step);
+
+/* Read a step: first half, in the thread of all NetCDF work. DATA names file, variable and place of
+ * a value that cannot be used. */
+gwf_status source_begin(source *s, size_t number, source_step *to, gwf_error *err);
+
+/* Second half, in any thread, on up to `threads` of them: what the first half can leave to others
+ * (series_end). DATA likewise. */
+gwf_status source_end(const source *s, source_step *to, int threads, gwf_error *err);
 
 /* Are all values (table->count, nlat, nlon) finite? DATA names file, what, variable, time, level,
  * latitude and longitude of the first that is not. */

@@ -7,26 +7,28 @@
 
 #include "core/clock.h"
 
-enum { SLOTS = 3, NAP = 1000000 /* ns: how often other ranks are looked after */ };
+enum { NAP = 1000000 /* ns: how often other ranks are looked after */ };
 
 typedef struct slot {
-    float *features, *prediction, *pressure; /* as in stream_step */
-    size_t step;                             /* of the output */
-    double time;
+    size_t step; /* of the output */
+    source_step in;
+    float *prediction, *flux; /* the same memory where nobody asks for the prediction */
 } slot;
 
-/* Turns are counted as this rank takes them; turn n uses slot n % SLOTS. Turns [0, written) are
+/* Turns are counted as this rank takes them; turn n uses slot n % n_slots. Turns [0, written) are
  * with the output, [written, computed) wait for that, [computed, read) are to be computed. `end`
  * shrinks to the first that failed, or that there is no more. All but the slots' content under the
  * mutex. */
 typedef struct ring {
     const stream *s;
-    slot slots[SLOTS];
+    slot *slots;           /* owned */
+    size_t n_slots, batch; /* two batches, and one more that is read or written */
+    bool late;             /* source_end() is left to the thread that computes, and its helpers */
     size_t read, computed, written, end;
-    size_t given;   /* rank 0: numbers that all ranks have got */
-    bool stop;      /* writing failed: nothing further makes sense */
-    bool heeded;    /* a request to stop: nothing is begun any more */
-    bool computing; /* turn `computed` is being computed */
+    size_t given;     /* rank 0: numbers that all ranks have got */
+    bool stop;        /* writing failed: nothing further makes sense */
+    bool heeded;      /* a request to stop: nothing is begun any more */
+    size_t computing; /* turns from `computed` on are being computed */
     gwf_status status;
     gwf_error error;
     stream_times times;
@@ -53,14 +55,20 @@ static void end_turns(ring *r, size_t turn, gwf_status status, const gwf_error *
     pthread_mutex_unlock(&r->mutex);
 }
 
+static slot *slot_of(const ring *r, size_t turn)
+{
+    return &r->slots[turn % r->n_slots];
+}
+
 static void read_step(ring *r, size_t turn, size_t step)
 {
     gwf_error err = {0};
-    slot *at = &r->slots[turn % SLOTS];
+    const stream *s = r->s;
+    slot *at = slot_of(r, turn);
     const double start = gwf_now();
     at->step = step;
-    const gwf_status status =
-        source_read(r->s->input, r->s->first + step, at->features, at->pressure, &at->time, &err);
+    gwf_status status = source_begin(s->input, s->first + step, &at->in, &err);
+    if (status == GWF_OK && !r->late) status = source_end(s->input, &at->in, s->threads, &err);
     pthread_mutex_lock(&r->mutex);
     r->times.reading += gwf_now() - start;
     if (status == GWF_OK) {
@@ -75,7 +83,13 @@ static void read_step(ring *r, size_t turn, size_t step)
 
 static gwf_status put_step(const stream *s, const slot *at, gwf_error *err)
 {
-    const stream_step step = {at->step, at->time, at->features, at->pressure, at->prediction};
+    const stream_step step = {.step = at->step,
+                              .time = at->in.in.time,
+                              .features = at->in.in.features,
+                              .outside = at->in.outside,
+                              .pressure = at->in.pressure,
+                              .flux = at->flux,
+                              .prediction = s->keeps_prediction ? at->prediction : NULL};
     return s->put(s->user, &step, err);
 }
 
@@ -83,7 +97,7 @@ static void write_step(ring *r, size_t turn)
 {
     gwf_error err = {0};
     const double start = gwf_now();
-    const gwf_status status = put_step(r->s, &r->slots[turn % SLOTS], &err);
+    const gwf_status status = put_step(r->s, slot_of(r, turn), &err);
     pthread_mutex_lock(&r->mutex);
     r->times.writing += gwf_now() - start;
     if (status == GWF_OK) {
@@ -103,7 +117,7 @@ static task next_task(const ring *r)
 {
     if (r->stop || r->written >= r->end) return END;
     if (r->written < r->computed) return WRITE;
-    if (r->read < r->end && r->read < r->written + SLOTS) return READ;
+    if (r->read < r->end && r->read < r->written + r->n_slots) return READ;
     return WAIT;
 }
 
@@ -208,74 +222,144 @@ static void leave(ring *r)
     serve(r, &all_left); /* what was sent before the last one left */
 }
 
-/* Wait for the next turn to compute; false when there is none. */
-static bool await_turn(ring *r, size_t *turn)
+/* --- computing ------------------------------------------------------------------------------ */
+
+/* Under the mutex: turns of the next batch. */
+static size_t next_batch(const ring *r)
+{
+    const size_t left = r->computed < r->end ? r->end - r->computed : 0;
+    return left < r->batch ? left : r->batch;
+}
+
+/* Wait for the next turns to compute; 0 when there are none. */
+static size_t await_turns(ring *r, size_t *turn)
 {
     pthread_mutex_lock(&r->mutex);
-    while (!r->stop && r->computed < r->end && r->computed == r->read)
+    while (!r->stop && r->read - r->computed < next_batch(r))
         pthread_cond_wait(&r->changed, &r->mutex);
     heed_stop(r);
     *turn = r->computed;
-    r->computing = !r->stop && r->computed < r->end;
-    const bool more = r->computing;
+    r->computing = r->stop ? 0 : next_batch(r);
+    const size_t count = r->computing;
     pthread_mutex_unlock(&r->mutex);
-    return more;
+    return count;
 }
 
-static void compute_step(ring *r, size_t turn)
+/* Turns that failed end the run, those before them go on: how many there are left. */
+static size_t cut(ring *r, size_t turn, size_t count, gwf_status status, const gwf_error *err)
+{
+    if (status != GWF_OK) {
+        pthread_mutex_lock(&r->mutex);
+        fail_turn(r, turn + count, status, err);
+        pthread_mutex_unlock(&r->mutex);
+    }
+    return count;
+}
+
+/* What reading left to this thread; turns that are whole now. */
+static size_t end_reading(ring *r, size_t turn, size_t count)
 {
     gwf_error err = {0};
-    slot *at = &r->slots[turn % SLOTS];
+    gwf_status status = GWF_OK;
+    size_t i = 0;
+    for (; r->late && i < count; i++) {
+        status = source_end(r->s->input, &slot_of(r, turn + i)->in, r->s->threads, &err);
+        if (status != GWF_OK) break;
+    }
+    return cut(r, turn, r->late ? i : count, status, &err);
+}
+
+static size_t run_network(ring *r, size_t turn, size_t count)
+{
+    gwf_error err = {0};
+    const float *features[GWF_MAX_BATCH];
+    float *predictions[GWF_MAX_BATCH];
+    if (count == 0) return 0;
+    for (size_t i = 0; i < count; i++) {
+        features[i] = slot_of(r, turn + i)->in.in.features;
+        predictions[i] = slot_of(r, turn + i)->prediction;
+    }
+    const gwf_status status = gwf_engine_run(r->s->engine, (int)count, features, predictions, &err);
+    return cut(r, turn, status == GWF_OK ? count : 0, status, &err);
+}
+
+static size_t make_fluxes(ring *r, size_t turn, size_t count)
+{
+    gwf_error err = {0};
+    gwf_status status = GWF_OK;
+    const stream *s = r->s;
+    size_t i = 0;
+    for (; i < count; i++) {
+        slot *at = slot_of(r, turn + i);
+        if (gwf_engine_fluxes(s->engine, at->prediction, at->flux)) continue;
+        status = source_check(s->input, s->first + at->step, "flux", &s->engine->model.out,
+                              at->flux, at->in.in.time, &err);
+        if (status != GWF_OK) break;
+    }
+    return cut(r, turn, i, status, &err);
+}
+
+static void compute_turns(ring *r, size_t turn, size_t count)
+{
     const double start = gwf_now();
-    const float *const features[] = {at->features};
-    float *const predictions[] = {at->prediction};
-    const gwf_status status =
-        r->s->engine ? gwf_engine_run(r->s->engine, 1, features, predictions, &err) : GWF_OK;
+    size_t n = end_reading(r, turn, count);
+    const double read = gwf_now();
+    if (r->s->engine) n = run_network(r, turn, n);
+    if (r->s->engine) n = make_fluxes(r, turn, n);
     pthread_mutex_lock(&r->mutex);
-    r->times.computing += gwf_now() - start;
-    r->computing = false;
-    if (status == GWF_OK)
-        r->computed = turn + 1;
-    else
-        fail_turn(r, turn, status, &err);
+    r->times.reading += read - start;
+    r->times.computing += gwf_now() - read;
+    r->computing = 0;
+    r->computed = turn + n;
     const size_t ahead = r->read - r->computed;
     const size_t done = r->given > ahead ? r->given - ahead : 0;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->mutex);
-    if (r->s->progress) r->s->progress(r->s->user, done);
+    if (n > 0 && r->s->progress) r->s->progress(r->s->user, done);
 }
 
 static void *compute_thread(void *argument)
 {
     ring *r = argument;
     size_t turn = 0;
-    while (await_turn(r, &turn)) compute_step(r, turn);
+    for (size_t count; (count = await_turns(r, &turn)) > 0;) compute_turns(r, turn, count);
     return NULL;
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static gwf_status allocate_slot(const stream *s, slot *at, gwf_error *err)
+{
+    const size_t map = s->input->nlat * s->input->nlon * (size_t)s->model->out.count;
+    GWF_TRY(source_step_create(s->input, &at->in, err));
+    if (!s->engine) return GWF_OK;
+    at->prediction = malloc(map * sizeof *at->prediction);
+    at->flux = s->keeps_prediction ? malloc(map * sizeof *at->flux) : at->prediction;
+    if (at->prediction && at->flux) return GWF_OK;
+    return gwf_fail(err, GWF_ERR_MEMORY, "no memory for the prediction of a step");
 }
 
 static gwf_status allocate_slots(ring *r, gwf_error *err)
 {
-    const stream *s = r->s;
-    const size_t plane = s->input->nlat * s->input->nlon * sizeof(float);
-    const bool computes = s->engine != NULL, pressure = source_has_pressure(s->input);
-    for (int i = 0; i < SLOTS; i++) {
-        slot *at = &r->slots[i];
-        at->features = malloc(plane * (size_t)s->model->in.count);
-        at->prediction = computes ? malloc(plane * (size_t)s->model->out.count) : NULL;
-        at->pressure = pressure ? malloc(plane) : NULL;
-        if (!at->features || (computes && !at->prediction) || (pressure && !at->pressure))
-            return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %d steps at a time", SLOTS);
-    }
+    const gwf_engine *engine = r->s->engine;
+    r->batch = engine ? (size_t)engine->batch : 1;
+    r->late = engine && !engine->backend->device;
+    r->n_slots = 2 * r->batch + 1;
+    r->slots = calloc(r->n_slots, sizeof *r->slots);
+    if (!r->slots) return gwf_fail(err, GWF_ERR_MEMORY, "no memory for %zu steps", r->n_slots);
+    for (size_t i = 0; i < r->n_slots; i++) GWF_TRY(allocate_slot(r->s, &r->slots[i], err));
     return GWF_OK;
 }
 
 static void free_slots(ring *r)
 {
-    for (int i = 0; i < SLOTS; i++) {
-        free(r->slots[i].features);
-        free(r->slots[i].prediction);
-        free(r->slots[i].pressure);
+    for (size_t i = 0; r->slots && i < r->n_slots; i++) {
+        slot *at = &r->slots[i];
+        source_step_free(&at->in);
+        if (at->flux != at->prediction) free(at->flux);
+        free(at->prediction);
     }
+    free(r->slots);
 }
 
 static void run_threads(ring *r)

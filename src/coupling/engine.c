@@ -1,7 +1,9 @@
 #include "coupling/engine.h"
 
+#include "coupling/batch.h"
 #include "coupling/lanes.h"
 #include "coupling/share.h"
+#include "fields/threads.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -52,17 +54,29 @@ static gwf_status find_int8(gwf_engine *engine, gwf_precision precision, const g
                     engine->model_path, engine->model_path);
 }
 
+/* Sets the site's backend, context and scales; the engine's batch. */
 static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
-                               const gwf_domain *grid, const gwf_log *log,
-                               const gwf_quantised **int8)
+                               const gwf_domain *grid, const gwf_log *log, gwf_site *site)
 {
-    gwf_backend_config config = gwf_backend_configure(options, log);
-    GWF_TRY(find_int8(engine, config.precision, int8));
     const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
+    gwf_error *err = &engine->error;
+    gwf_backend_config config = gwf_backend_configure(options, log);
+    GWF_TRY(find_int8(engine, config.precision, &site->int8));
     if (options && options->batch && whole) config.batch = options->batch;
+    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
+                             &engine->context, err));
+    site->backend = engine->backend;
+    site->context = engine->context;
     engine->batch = config.batch;
-    return gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
-                            &engine->context, &engine->error);
+    if (!whole || !grid->many || (options && options->batch)) return GWF_OK;
+    config.batch = gwf_best_batch(&engine->model.network, site, &config);
+    if (config.batch == engine->batch) return GWF_OK;
+    engine->batch = config.batch;
+    engine->backend->close(engine->context);
+    engine->context = NULL;
+    GWF_TRY(engine->backend->open(&config, &engine->context, err));
+    site->context = engine->context;
+    return GWF_OK;
 }
 
 static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
@@ -70,12 +84,12 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
 {
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
+    gwf_site site = {.nlat = grid->nlat, .nlon = grid->nlon};
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    const gwf_quantised *int8 = NULL;
-    GWF_TRY(open_backend(engine, options, grid, log, &int8));
+    GWF_TRY(open_backend(engine, options, grid, log, &site));
+    engine->threads = gwf_threads(options ? options->threads : 0);
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
-    gwf_site site = {engine->backend, engine->context, grid->nlat, grid->nlon, NULL, int8};
     if (grid->comm && gwf_comm_size(grid->comm) > 1) {
         GWF_TRY(gwf_share_create(&engine->model, grid, share, err));
         site.nlat = share->tiles.mine.rows;
@@ -240,14 +254,20 @@ static gwf_status check_arguments(gwf_engine *engine, int n, const float *featur
     return GWF_OK;
 }
 
-void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
+bool gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux)
 {
     const size_t plane = (size_t)engine->nlat * (size_t)engine->nlon;
+    int bad = 0;
+    GWF_PARALLEL_SUM(engine->threads, bad)
     for (int i = 0; i < engine->model.out.count; i++) {
         const gwf_channel *channel = &engine->model.out.channels[i];
-        gwf_denormalise(channel->transform, channel->mu, channel->d, prediction + plane * (size_t)i,
-                        flux + plane * (size_t)i, (long)plane);
+        const size_t at = plane * (size_t)i;
+        size_t where;
+        gwf_denormalise(channel->transform, channel->mu, channel->d, prediction + at, flux + at,
+                        (long)plane);
+        bad += gwf_find_non_finite(flux + at, plane, &where);
     }
+    return bad == 0;
 }
 
 static gwf_status predict_on_host(gwf_engine *engine, const gwf_passage *p)
@@ -255,10 +275,12 @@ static gwf_status predict_on_host(gwf_engine *engine, const gwf_passage *p)
     const gwf_channel_table *out = &engine->model.out;
     GWF_TRY(check_maps(engine, "feature", &engine->model.in, p->n, p->features));
     GWF_TRY(run_maps(engine, p->n, p->features, p->results));
+    bool finite = p->physical;
     for (int i = 0; i < p->n && p->physical; i++) {
         float *map = p->results + gwf_engine_map_size(engine, out) * (size_t)i;
-        gwf_engine_fluxes(engine, map, map);
+        finite &= gwf_engine_fluxes(engine, map, map);
     }
+    if (finite) return GWF_OK;
     return check_maps(engine, p->physical ? "flux" : "prediction", out, p->n, p->results);
 }
 

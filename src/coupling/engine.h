@@ -28,6 +28,7 @@ typedef struct gwf_domain {
     const gwf_comm *comm;
     gwf_tiling tiling;
     bool tiles_only; /* no rank has whole maps: gwf_engine_run_tile() */
+    bool many;       /* there are maps enough for batches of the best size */
 } gwf_domain;
 
 struct gwf_engine {
@@ -37,6 +38,7 @@ struct gwf_engine {
     gwf_plan *plan;
     int nlat, nlon; /* of the whole map */
     int batch;      /* maps computed at once */
+    int threads;    /* of the host, for what surrounds the network */
     gwf_share share;
     char model_path[1024]; /* for messages */
     char description[512];
@@ -79,7 +81,8 @@ gwf_status gwf_engine_check(gwf_engine *engine, const char *what, const gwf_chan
 /* Where the first value that is not finite stands; false when all are. n values. */
 bool gwf_find_non_finite(const float *values, size_t n, size_t *where);
 
-/* Normalised output (outputs, nlat, nlon) to fluxes, in place allowed. */
-void gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux);
+/* Normalised output (outputs, nlat, nlon) to fluxes, in place allowed; whether all are finite. On
+ * the engine's threads. */
+bool gwf_engine_fluxes(const gwf_engine *engine, const float *prediction, float *flux);
 
 #endif

@@ -130,13 +130,13 @@ static bool read_filter(hid_t list, unsigned i, gwf_chunk_layout *layout)
     return true;
 }
 
-/* Unfiltered chunks are read by NetCDF-C as fast. HDF5 may leave the chunks at the edges without
- * filters and not say so in their masks. */
+/* HDF5 may leave the chunks at the edges without filters and not say so in their masks. */
 static bool read_filters(hid_t list, gwf_chunk_layout *layout)
 {
     unsigned options = 0;
     layout->n_filters = H5Pget_nfilters(list);
-    if (layout->n_filters < 1 || layout->n_filters > GWF_FILTERS ||
+    if (layout->n_filters == 0) return true;
+    if (layout->n_filters < 0 || layout->n_filters > GWF_FILTERS ||
         H5Pget_chunk_opts(list, &options) < 0 || options != 0)
         return false;
     for (int i = 0; i < layout->n_filters; i++)
@@ -144,12 +144,22 @@ static bool read_filters(hid_t list, gwf_chunk_layout *layout)
     return true;
 }
 
+/* All of it in one piece of this file. */
+static bool is_contiguous(hid_t list)
+{
+    return H5Pget_layout(list) == H5D_CONTIGUOUS && H5Pget_external_count(list) == 0;
+}
+
 static bool read_chunk_shape(hid_t list, gwf_chunk_layout *layout)
 {
     hsize_t chunk[GWF_NC_RANK];
-    if (H5Pget_layout(list) != H5D_CHUNKED ||
-        H5Pget_chunk(list, GWF_NC_RANK, chunk) != layout->rank)
+    layout->contiguous = is_contiguous(list);
+    if (layout->contiguous) {
+        for (int i = 0; i < layout->rank; i++) chunk[i] = layout->shape[i];
+    } else if (H5Pget_layout(list) != H5D_CHUNKED ||
+               H5Pget_chunk(list, GWF_NC_RANK, chunk) != layout->rank) {
         return false;
+    }
     for (int i = 0; i < layout->rank; i++) {
         if (chunk[i] < 1 || chunk[i] > UINT32_MAX) return false;
         layout->chunk[i] = (size_t)chunk[i];
@@ -208,6 +218,32 @@ static bool failed(void)
 static void offsets(const gwf_chunk_layout *layout, const size_t *at, hsize_t *offset)
 {
     for (int i = 0; i < layout->rank; i++) offset[i] = at[i];
+}
+
+/* HDF5 counts from the end of a user block, if there is one, in some versions. */
+static bool has_user_block(hid_t file)
+{
+    hsize_t bytes = 1;
+    const hid_t list = H5Fget_create_plist(file);
+    const bool none = list >= 0 && H5Pget_userblock(list, &bytes) >= 0 && bytes == 0;
+    if (list >= 0) H5Pclose(list);
+    return !none;
+}
+
+bool gwf_chunk_source_address(const gwf_chunk_source *source, const gwf_chunk_layout *layout,
+                              const size_t *at, uint64_t *address)
+{
+    hsize_t offset[GWF_NC_RANK], size = 0;
+    haddr_t found = HADDR_UNDEF;
+    unsigned mask = 0;
+    if (layout->n_filters > 0 || has_user_block(source->file)) return false;
+    offsets(layout, at, offset);
+    if (layout->contiguous)
+        found = H5Dget_offset(source->dataset);
+    else if (H5Dget_chunk_info_by_coord(source->dataset, offset, &mask, &found, &size) < 0)
+        return failed();
+    *address = found;
+    return found != HADDR_UNDEF;
 }
 
 /* Not by H5Dget_chunk_storage_size(), which fails for chunks that were never written. */

@@ -154,13 +154,18 @@ UNPACK(int64, int64_t)
 UNPACK(uint64, uint64_t)
 UNPACK(double, double)
 
+/* Almost always none: to look costs less than to write all values once more. */
+static void mark_missing(float missing, size_t n, float *values)
+{
+    int found = 0;
+    for (size_t i = 0; i < n; i++) found |= values[i] == missing;
+    for (size_t i = 0; found && i < n; i++) values[i] = values[i] == missing ? NAN : values[i];
+}
+
 /* In place: what is missing first, as stored. -9999.9 in double equals no stored float. */
 static void unpack_floats(const gwf_packing *p, size_t n, float *values)
 {
-    for (int m = 0; m < p->n_missing; m++) {
-        const float missing = (float)p->missing[m];
-        for (size_t i = 0; i < n; i++) values[i] = values[i] == missing ? NAN : values[i];
-    }
+    for (int m = 0; m < p->n_missing; m++) mark_missing((float)p->missing[m], n, values);
     const float low = (float)p->low, high = (float)p->high;
     for (size_t i = 0; p->bounded && i < n; i++)
         values[i] = values[i] >= low && values[i] <= high ? values[i] : NAN;

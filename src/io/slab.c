@@ -9,6 +9,7 @@
 
 #include "core/size.h"
 #include "io/nc_internal.h"
+#include "io/planes_internal.h"
 #include "io/slab_internal.h"
 
 enum { SCRATCH_VALUES = 1 << 20, MOST_THREADS = 64 };
@@ -18,6 +19,7 @@ struct gwf_slab {
     gwf_nc_variable v;
     gwf_packing packing;
     gwf_chunk_reader *chunks; /* NULL: through NetCDF-C */
+    gwf_plane_source *plain;  /* NULL: its planes do not lie in the file as they are */
     void *scratch;            /* stored values that are not floats, made at the first read */
     char how[96], advice[256];
 };
@@ -25,14 +27,17 @@ struct gwf_slab {
 /* --- chunk by chunk, where that was built --------------------------------------------------- */
 
 #ifdef GWF_HAVE_DIRECT_CHUNKS
-static gwf_status open_chunks(gwf_slab *slab, gwf_error *err)
+static gwf_status open_chunks(gwf_slab *slab, bool filtered, gwf_error *err)
 {
-    return gwf_chunk_reader_open(&slab->file, &slab->v, &slab->packing, &slab->chunks, err);
+    return filtered
+               ? gwf_chunk_reader_open(&slab->file, &slab->v, &slab->packing, &slab->chunks, err)
+               : gwf_plane_source_open(&slab->file, &slab->v, &slab->packing, &slab->plain, err);
 }
 
 static void close_chunks(gwf_slab *slab)
 {
     gwf_chunk_reader_close(&slab->chunks);
+    gwf_plane_source_close(&slab->plain);
 }
 
 static void describe(gwf_slab *slab, int threads)
@@ -51,10 +56,16 @@ static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t 
 {
     return gwf_chunk_reader_read(slab->chunks, start, count, values, err);
 }
-#else
-static gwf_status open_chunks(gwf_slab *slab, gwf_error *err)
+
+bool gwf_slab_find_planes(const gwf_slab *slab, size_t row, const int *index, int count,
+                          gwf_planes *planes)
 {
-    (void)slab, (void)err;
+    return slab->plain && gwf_plane_source_find(slab->plain, row, index, count, planes);
+}
+#else
+static gwf_status open_chunks(gwf_slab *slab, bool filtered, gwf_error *err)
+{
+    (void)slab, (void)filtered, (void)err;
     return GWF_OK;
 }
 
@@ -75,6 +86,13 @@ static gwf_status read_chunks(gwf_slab *slab, const size_t *start, const size_t 
     (void)start, (void)count, (void)values;
     return gwf_fail(err, GWF_ERR_IO, "%s: no chunk reader was built", slab->file.path);
 }
+
+bool gwf_slab_find_planes(const gwf_slab *slab, size_t row, const int *index, int count,
+                          gwf_planes *planes)
+{
+    (void)slab, (void)row, (void)index, (void)count, (void)planes;
+    return false;
+}
 #endif
 
 /* --- opening and closing -------------------------------------------------------------------- */
@@ -85,7 +103,7 @@ static gwf_status inspect(gwf_slab *slab, gwf_error *err)
     GWF_TRY(gwf_packing_read(&slab->file, &slab->v, &slab->packing, err));
     GWF_TRY(gwf_chunking_read(&slab->file, &slab->v, &chunking, err));
     gwf_chunking_advice(&slab->v, &chunking, slab->advice, sizeof slab->advice);
-    if (chunking.filtered) GWF_TRY(open_chunks(slab, err));
+    GWF_TRY(open_chunks(slab, chunking.filtered, err));
     if (slab->chunks) return GWF_OK;
     return gwf_chunking_tune(&slab->file, &slab->v, &chunking, err);
 }

@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "io/nc.h"
+#include "io/planes.h"
 
 typedef struct gwf_slab gwf_slab;
 
@@ -34,6 +35,12 @@ void gwf_slab_close(gwf_slab **slab);
  * was opened. */
 gwf_status gwf_slab_read(gwf_slab *slab, const size_t *start, const size_t *count, float *values,
                          gwf_error *err);
+
+/* Planes index[0..count) of one row of a variable (row, plane, lat, lon), to be read by others than
+ * this thread. False: they do not lie in the file as they are, and gwf_slab_read() is the way.
+ * count is at most what `planes` has room for. */
+bool gwf_slab_find_planes(const gwf_slab *slab, size_t row, const int *index, int count,
+                          gwf_planes *planes);
 
 /* As at opening; what was kept of earlier reads is let go. */
 void gwf_slab_set_threads(gwf_slab *slab, int threads);

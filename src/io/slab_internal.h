@@ -50,14 +50,15 @@ typedef enum gwf_filter {
 } gwf_filter;
 enum { GWF_FILTERS = 3 };
 
-/* A chunked variable as HDF5 stores it. shuffle, when there, is the first filter or follows
- * fletcher32, which NetCDF-C puts first. */
+/* A variable as HDF5 stores it; one that is not in chunks has one, of its shape. shuffle, when
+ * there, is the first filter or follows fletcher32, which NetCDF-C puts first. */
 typedef struct gwf_chunk_layout {
     int rank;
     size_t shape[GWF_NC_RANK], chunk[GWF_NC_RANK];
     size_t element, bytes; /* of one value, of one chunk */
     bool swapped;          /* not in this machine's byte order */
-    int n_filters;
+    bool contiguous;
+    int n_filters;                   /* 0: the values are in the file as they are */
     gwf_filter filters[GWF_FILTERS]; /* in the order of writing; each at most once */
 } gwf_chunk_layout;
 
@@ -69,6 +70,11 @@ typedef struct gwf_chunk_source {
 bool gwf_chunk_source_open(const gwf_nc *file, const gwf_nc_variable *v, gwf_chunk_source *source,
                            gwf_chunk_layout *layout);
 void gwf_chunk_source_close(gwf_chunk_source *source);
+
+/* Where in the file the values of an unfiltered chunk are, the one whose first value is at `at`
+ * (rank values). False: they are not there, or not as they are. */
+bool gwf_chunk_source_address(const gwf_chunk_source *source, const gwf_chunk_layout *layout,
+                              const size_t *at, uint64_t *address);
 
 /* The chunk whose first value is at `at` (rank values): bytes in the file, 0 when it was never
  * written; its raw bytes, with the mask of filters that were not used (bit: place in `filters`).

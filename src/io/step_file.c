@@ -148,8 +148,10 @@ gwf_status gwf_step_file_write(gwf_step_file *file, size_t step, double time,
         file->broken = true;
         return status;
     }
-    /* Begun now, so that the commit finds little left to wait for; no more than a wish. */
-    sync_file_range(file->descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
+    /* No more than a wish: what is on the disk leaves the page cache, where the next step's pages
+     * then need not be found anew; the rest is begun, so that the commit finds little to wait for.
+     */
+    posix_fadvise(file->descriptor, 0, 0, POSIX_FADV_DONTNEED);
     file->taken[step] = 1;
     file->pending[file->n_pending++] = (gwf_step_pending){step, time};
     const bool due =

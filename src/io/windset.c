@@ -290,6 +290,13 @@ gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, in
     return GWF_OK;
 }
 
+bool gwf_windset_find(const gwf_windset *file, size_t step, const int *index, int count,
+                      gwf_planes *planes)
+{
+    return check_request(file, step, index, count, NULL) == GWF_OK &&
+           gwf_slab_find_planes(file->slab, step, index, count, planes);
+}
+
 /* Nowhere on Earth beyond these, Pa. */
 static gwf_status check_pressure(const gwf_windset *file, size_t step, const float *ps,
                                  gwf_error *err)

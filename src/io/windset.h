@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "io/planes.h"
 
 typedef struct gwf_windset gwf_windset;
 
@@ -48,6 +49,12 @@ const char *gwf_windset_path(const gwf_windset *file);
  * read in one piece. */
 gwf_status gwf_windset_read(gwf_windset *file, size_t step, const int *index, int count,
                             float *values, gwf_error *err);
+
+/* The same values, to be read plane by plane by other threads than this one, where they lie in the
+ * file as they are; false: gwf_windset_read() is the way. count: at most what `planes` has room
+ * for. */
+bool gwf_windset_find(const gwf_windset *file, size_t step, const int *index, int count,
+                      gwf_planes *planes);
 
 /* Surface pressure of one step, (nlat, nlon) in Pa. ARGUMENT: the file has none, or no such step;
  * DATA: a value that is missing or no surface pressure, with its place. */
