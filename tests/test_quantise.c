@@ -120,6 +120,8 @@ static void predict(const char *path, const char *backend, const char *precision
     gwf_options_set(options, "backend", backend);
     gwf_options_set(options, "precision", precision);
     gwf_options_set(options, "threads", "2");
+    gwf_options_set(options, "tune", "off"); /* as gwf_quantise() has it */
+    gwf_options_set(options, "cache", "off");
     CHECK_OK(gwf_engine_load(engine, path, NULL), engine->error);
     CHECK_OK(gwf_engine_plan(engine, options, &grid, NULL), engine->error);
     CHECK_OK(gwf_engine_run(engine, 1, &features, &prediction, &engine->error), engine->error);

@@ -7,7 +7,7 @@ golden=$source/tests/golden
 # shellcheck source=tests/cli/check.sh
 . "$source/tests/cli/check.sh"
 quantise() { "$gwflux" quantise "$@"; }
-predict() { "$gwflux" predict "$@"; }
+predict() { "$gwflux" predict "$@" --tune off; }
 windset() { "$programs/make_windset" "$@"; }
 compare() { "$programs/compare_fluxes" "$@"; }
 
