@@ -13,19 +13,64 @@
 #define GWF_WIDE
 #endif
 
-enum { SQUARE = 16 };
-
 typedef float f32;
 typedef uint16_t bf16;
 
 typedef struct loops {
-    void (*load)(void *block, const float *from, int channels, size_t n);
-    void (*store)(const void *block, float *to, int channels, size_t n);
+    void (*load)(void *block, const float *from, size_t channels, size_t n);
+    void (*store)(const void *block, float *to, size_t channels, size_t n);
     void (*copy)(void *block, const void *from, size_t n);
     void (*pool)(void *row, const void *upper, const void *lower, size_t cols);
     void (*scale)(void *block, const void *gates, size_t n);
     void (*multiply)(void *block, const void *gates, size_t n);
 } loops;
+
+/* A square of 16 x 16 in vectors, which the compiler makes of what the processor has. */
+enum { SIDE = 16 };
+typedef float lanes __attribute__((vector_size(SIDE * sizeof(float))));
+typedef int32_t picks __attribute__((vector_size(SIDE * sizeof(float))));
+
+#if defined(__clang__)
+#define PICK(a, b, from)                                                                           \
+    __builtin_shufflevector(a, b, from(0), from(1), from(2), from(3), from(4), from(5), from(6),   \
+                            from(7), from(8), from(9), from(10), from(11), from(12), from(13),     \
+                            from(14), from(15))
+#else
+#define PICK(a, b, from)                                                                           \
+    __builtin_shuffle(a, b,                                                                        \
+                      (picks){from(0), from(1), from(2), from(3), from(4), from(5), from(6),       \
+                              from(7), from(8), from(9), from(10), from(11), from(12), from(13),   \
+                              from(14), from(15)})
+#endif
+
+/* Exchanges the quarters off the diagonal of every square of 2 half x 2 half. */
+#define EXCHANGE(rows, half)                                                                       \
+    for (int i = 0; i < SIDE; i++) {                                                               \
+        if (i & (half)) continue;                                                                  \
+        const lanes upper = (rows)[i], lower = (rows)[i + (half)];                                 \
+        (rows)[i] = PICK(upper, lower, UPPER_##half);                                              \
+        (rows)[i + (half)] = PICK(upper, lower, LOWER_##half);                                     \
+    }
+/* Lane j of what is made: lanes 0 to 15 are the upper row's, 16 to 31 the lower one's. */
+#define UPPER(j, half) ((j) & (half) ? SIDE + (j) - (half) : (j))
+#define LOWER(j, half) ((j) & (half) ? SIDE + (j) : (j) + (half))
+#define UPPER_8(j)     UPPER(j, 8)
+#define LOWER_8(j)     LOWER(j, 8)
+#define UPPER_4(j)     UPPER(j, 4)
+#define LOWER_4(j)     LOWER(j, 4)
+#define UPPER_2(j)     UPPER(j, 2)
+#define LOWER_2(j)     LOWER(j, 2)
+#define UPPER_1(j)     UPPER(j, 1)
+#define LOWER_1(j)     LOWER(j, 1)
+
+/* Transposes it. */
+static inline __attribute__((always_inline)) void transpose(lanes rows[SIDE])
+{
+    EXCHANGE(rows, 8)
+    EXCHANGE(rows, 4)
+    EXCHANGE(rows, 2)
+    EXCHANGE(rows, 1)
+}
 
 static inline float float_of_f32(f32 value)
 {
@@ -126,10 +171,10 @@ static char *row_at(const gwf_blocked *b, const gwf_view *view, int k, int y)
 /* --- to and from the host -------------------------------------------------------------------- */
 
 /* Channels of block number k that the caller's array has. */
-static int filled(const gwf_blocked *b, int k, int channels)
+static size_t filled(const gwf_blocked *b, int k, int channels)
 {
     const int left = channels - k * b->block;
-    return left < 0 ? 0 : left < b->block ? left : b->block;
+    return left < 0 ? 0 : (size_t)(left < b->block ? left : b->block);
 }
 
 void gwf_blocked_load(const gwf_blocked *b, const gwf_view *to, int slot, const float *values,

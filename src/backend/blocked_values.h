@@ -8,38 +8,72 @@
 #define FLOAT_OF(type)               CALL(float_of_, type)
 #define OF_FLOAT(type)               CALL(of_float_, type)
 
-/* (channels, n pixels) to one block of pixels x BLOCK, zeros in further channels, in squares that
- * stay in cache. */
-GWF_WIDE static void NAME(load)(void *block, const float *from, int channels, size_t n)
+/* A square of channels x pixels from (channels, n pixels) to pixels x BLOCK, zeros in further
+ * channels. */
+static inline void NAME(load_part)(OUT *to, const float *from, size_t channels, size_t n,
+                                   size_t width)
+{
+    for (size_t c = 0; c < BLOCK; c++)
+        for (size_t i = 0; i < width; i++)
+            to[i * BLOCK + c] = OF_FLOAT(OUT)(c < channels ? from[c * n + i] : 0);
+}
+
+static inline __attribute__((always_inline)) void NAME(load_square)(OUT *to, const float *from,
+                                                                    size_t n)
+{
+    lanes rows[SIDE];
+    for (size_t c = 0; c < SIDE; c++) memcpy(&rows[c], from + c * n, sizeof rows[c]);
+    transpose(rows);
+    for (size_t i = 0; i < SIDE; i++)
+        for (size_t c = 0; c < SIDE; c++) to[i * BLOCK + c] = OF_FLOAT(OUT)(rows[i][c]);
+}
+
+GWF_WIDE static void NAME(load)(void *block, const float *from, size_t channels, size_t n)
 {
     OUT *to = block;
-    for (size_t p = 0; p < n; p += SQUARE) {
-        const size_t width = n - p < SQUARE ? n - p : SQUARE;
-        for (int c = 0; c < channels; c++)
-            for (size_t i = 0; i < width; i++)
-                to[(p + i) * BLOCK + (size_t)c] = OF_FLOAT(OUT)(from[(size_t)c * n + p + i]);
-        for (int c = channels; c < BLOCK; c++)
-            for (size_t i = 0; i < width; i++)
-                to[(p + i) * BLOCK + (size_t)c] = OF_FLOAT(OUT)(0.0f);
+    for (size_t p = 0; p < n; p += SIDE) {
+        const size_t width = n - p < SIDE ? n - p : SIDE;
+        if (BLOCK == SIDE && channels == SIDE && width == SIDE)
+            NAME(load_square)(to + p * BLOCK, from + p, n);
+        else
+            NAME(load_part)(to + p * BLOCK, from + p, channels, n, width);
     }
 }
 
 /* And back. */
-GWF_WIDE static void NAME(store)(const void *block, float *to, int channels, size_t n)
+static inline void NAME(store_part)(const IN *from, float *to, size_t channels, size_t n,
+                                    size_t width)
+{
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < width; i++) to[c * n + i] = FLOAT_OF(IN)(from[i * BLOCK + c]);
+}
+
+static inline __attribute__((always_inline)) void NAME(store_square)(const IN *from, float *to,
+                                                                     size_t n)
+{
+    lanes rows[SIDE];
+    for (size_t i = 0; i < SIDE; i++)
+        for (size_t c = 0; c < SIDE; c++) rows[i][c] = FLOAT_OF(IN)(from[i * BLOCK + c]);
+    transpose(rows);
+    for (size_t c = 0; c < SIDE; c++) memcpy(to + c * n, &rows[c], sizeof rows[c]);
+}
+
+GWF_WIDE static void NAME(store)(const void *block, float *to, size_t channels, size_t n)
 {
     const IN *from = block;
-    for (size_t p = 0; p < n; p += SQUARE) {
-        const size_t width = n - p < SQUARE ? n - p : SQUARE;
-        for (int c = 0; c < channels; c++)
-            for (size_t i = 0; i < width; i++)
-                to[(size_t)c * n + p + i] = FLOAT_OF(IN)(from[(p + i) * BLOCK + (size_t)c]);
+    for (size_t p = 0; p < n; p += SIDE) {
+        const size_t width = n - p < SIDE ? n - p : SIDE;
+        if (BLOCK == SIDE && channels == SIDE && width == SIDE)
+            NAME(store_square)(from + p * BLOCK, to + p, n);
+        else
+            NAME(store_part)(from + p * BLOCK, to + p, channels, n, width);
     }
 }
 
 GWF_WIDE static void NAME(copy)(void *block, const void *from_block, size_t n)
 {
-    OUT *to = block;
-    const IN *from = from_block;
+    OUT *restrict to = block;
+    const IN *restrict from = from_block;
     for (size_t i = 0; i < n * BLOCK; i++) to[i] = OF_FLOAT(OUT)(FLOAT_OF(IN)(from[i]));
 }
 
@@ -47,8 +81,8 @@ GWF_WIDE static void NAME(copy)(void *block, const void *from_block, size_t n)
 GWF_WIDE static void NAME(pool)(void *row, const void *upper_row, const void *lower_row,
                                 size_t cols)
 {
-    OUT *out = row;
-    const IN *upper = upper_row, *lower = lower_row;
+    OUT *restrict out = row;
+    const IN *restrict upper = upper_row, *restrict lower = lower_row;
     for (size_t x = 0; x < cols; x++, out += BLOCK, upper += 2 * BLOCK, lower += 2 * BLOCK)
         for (size_t c = 0; c < BLOCK; c++) {
             const float above = gwf_larger(FLOAT_OF(IN)(upper[c]), FLOAT_OF(IN)(upper[BLOCK + c]));
@@ -60,8 +94,8 @@ GWF_WIDE static void NAME(pool)(void *row, const void *upper_row, const void *lo
 /* n pixels times the first channel of the gate's. */
 GWF_WIDE static void NAME(scale)(void *block, const void *gates, size_t n)
 {
-    OUT *out = block;
-    const IN *gate = gates;
+    OUT *restrict out = block;
+    const IN *restrict gate = gates;
     for (size_t p = 0; p < n; p++) {
         const float factor = FLOAT_OF(IN)(gate[p * BLOCK]);
         for (size_t c = 0; c < BLOCK; c++)
@@ -72,8 +106,8 @@ GWF_WIDE static void NAME(scale)(void *block, const void *gates, size_t n)
 /* n pixels times the gate's, channel by channel. */
 GWF_WIDE static void NAME(multiply)(void *block, const void *gates, size_t n)
 {
-    OUT *out = block;
-    const IN *gate = gates;
+    OUT *restrict out = block;
+    const IN *restrict gate = gates;
     for (size_t i = 0; i < n * BLOCK; i++)
         out[i] = OF_FLOAT(OUT)(FLOAT_OF(OUT)(out[i]) * FLOAT_OF(IN)(gate[i]));
 }

@@ -36,10 +36,12 @@ static inline uint16_t gwf_bf16_of_float(float value)
     return (uint16_t)(value != value ? bits >> 16 | 0x40 : rounded);
 }
 
-/* The larger one; NaN wins, as in PyTorch. */
+/* The larger one; NaN wins, as in PyTorch: also where it is y, which is what is left when nothing
+ * compares. Two choices, not one of two conditions: compilers make vectors of those. */
 static inline float gwf_larger(float x, float y)
 {
-    return x > y || x != x ? x : y;
+    const float larger = x > y ? x : y;
+    return x != x ? x : larger;
 }
 
 #endif
