@@ -130,8 +130,11 @@ static void run_network(const gwf_network *network, const trial *t, const float 
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;
     const gwf_backend *backend = NULL;
-    const gwf_backend_config config = {
-        .threads = 2, .batch = t->batch, .precision = t->precision, .wrapped = t->watched};
+    const gwf_backend_config config = {.threads = 2,
+                                       .batch = t->batch,
+                                       .precision = t->precision,
+                                       .chain = gwf_network_is_chain(network),
+                                       .wrapped = t->watched};
     float *output = malloc((size_t)network->outputs * (size_t)(nlat * nlon) * sizeof *output);
     CHECK_OK(gwf_backend_start(t->backend, &config, &backend, &context, &err), err);
     const gwf_site site = {backend, context, nlat, nlon, NULL, NULL};
@@ -316,6 +319,55 @@ static void check_counts(const gwf_network *network, const gwf_backend *backend)
     backend->close(context);
 }
 
+/* How the cpu backend does the convolutions of a network, "" where it is not there. */
+static void find_algorithm(const char *checkpoint, gwf_precision precision, const char *layer,
+                           char algorithm[64])
+{
+    gwf_error err = {0};
+    gwf_tensor_set set = {0};
+    gwf_network network = {0};
+    gwf_checkpoint_info info;
+    gwf_context *context = NULL;
+    gwf_plan *plan = NULL;
+    const gwf_backend *backend = NULL;
+    algorithm[0] = '\0';
+    CHECK_OK(gwf_checkpoint_read(test_data(checkpoint), &set, &info, NULL, &err), err);
+    CHECK_OK(gwf_network_build(&set, (gwf_edges){GWF_PADDING_ZERO, 0, 0}, NULL, &network, &err),
+             err);
+    const gwf_backend_config config = {
+        .threads = 1, .batch = 1, .precision = precision, .chain = gwf_network_is_chain(&network)};
+    if (gwf_backend_open("cpu", &config, &backend, &context, &err) == GWF_OK) {
+        int count = 0;
+        const gwf_site site = {backend, context, 16, 32, NULL, NULL};
+        CHECK_OK(gwf_plan_create(&network, &site, &plan, &err), err);
+        const gwf_step_time *times = plan ? gwf_plan_times(plan, &count) : NULL;
+        for (int i = 0; i < count; i++)
+            if (strcmp(times[i].name, layer) == 0)
+                snprintf(algorithm, 64, "%s", times[i].algorithm);
+        gwf_plan_free(&plan);
+        backend->close(context);
+    }
+    gwf_network_free(&network);
+    gwf_tensor_set_free(&set);
+}
+
+static void test_chains(void)
+{
+    char algorithm[64];
+    find_algorithm("golden/ann_3x3.pt", GWF_FP32, "layer2", algorithm);
+    if (!algorithm[0]) {
+        test_skip("backend cpu is not built");
+        return;
+    }
+    CU_ASSERT_STRING_EQUAL(algorithm, "channels last");
+    find_algorithm("golden/ann_3x3.pt", GWF_FP32, "conv1", algorithm);
+    CU_ASSERT_STRING_EQUAL(algorithm, "channels last");
+    find_algorithm("golden/ann_3x3.pt", GWF_FP32_FAST, "layer2", algorithm);
+    CU_ASSERT_STRING_EQUAL(algorithm, "channels last");
+    find_algorithm("golden/unet.pt", GWF_FP32, "conv1.conv.3", algorithm);
+    CU_ASSERT_STRING_EQUAL(algorithm, "direct");
+}
+
 static void test_counts(void)
 {
     gwf_error err = {0};
@@ -358,6 +410,7 @@ int main(void)
         {"golden U-Nets: zero, periodic, 3-D gates", test_golden_unets},
         {"golden ANNs: 1x1, 3x3, 5x5", test_golden_anns},
         {"shared fixtures on a real map", test_shared_fixtures},
+        {"chains have channels last", test_chains},
         {"what is counted: multiply-adds, bytes", test_counts},
         {"grids that do not divide are refused", test_grid_refused},
     };

@@ -38,20 +38,21 @@ gwf_backend_config gwf_backend_configure(const struct gwf_options *options, cons
     return config;
 }
 
-/* What opens for a precision. */
-static const gwf_backend *opener(const gwf_backend *backend, gwf_precision precision)
+/* What opens in its name. */
+static const gwf_backend *opener(const gwf_backend *backend, const gwf_backend_config *config)
 {
 #ifdef GWF_HAVE_ONEDNN
-    if (backend == &gwf_backend_cpu && precision == GWF_INT8) return &gwf_backend_cpu_int8;
+    if (backend == &gwf_backend_cpu && (config->precision == GWF_INT8 || config->chain))
+        return &gwf_backend_cpu_last;
 #endif
-    (void)precision;
+    (void)config;
     return backend;
 }
 
 gwf_status gwf_backend_start(const gwf_backend *backend, const gwf_backend_config *config,
                              const gwf_backend **opened, gwf_context **context, gwf_error *err)
 {
-    *opened = opener(backend, config->precision);
+    *opened = opener(backend, config);
     *context = NULL;
     if (backend->find) GWF_TRY(backend->find(opened, err));
     return (*opened)->open(config, context, err);

@@ -115,6 +115,8 @@ typedef struct gwf_backend_config {
     int threads; /* 0: OMP_NUM_THREADS, else the cores this process may use */
     int batch;   /* maps computed at once, 1 to GWF_MAX_BATCH */
     gwf_precision precision;
+    bool chain;                 /* the network is convolutions of whole maps and borders, no more:
+                                 * a backend may lay it out otherwise */
     bool tune;                  /* algorithms are chosen by measuring; else by a fixed rule */
     const char *cache;          /* where choices are kept, as core/cache.h has it; NULL: nowhere */
     gwf_place place;            /* GPUs only */
@@ -229,7 +231,7 @@ struct gwf_backend {
 
 extern const gwf_backend gwf_backend_ref;      /* plain loops, double sums: what the ops mean */
 extern const gwf_backend gwf_backend_cpu;      /* oneDNN */
-extern const gwf_backend gwf_backend_cpu_int8; /* "cpu" too: what opens for precision int8 */
+extern const gwf_backend gwf_backend_cpu_last; /* "cpu" too: what opens for int8 and for chains */
 extern const gwf_backend gwf_backend_cuda;     /* cuDNN: finds libgwflux_cuda.so */
 extern const gwf_backend gwf_backend_guard;    /* any other, watched: for tests */
 

@@ -75,25 +75,11 @@ static void close_cpu(gwf_context *context)
     free(context);
 }
 
-static gwf_status check_precision(gwf_precision precision, dnnl_cpu_isa_t isa, gwf_error *err)
-{
-    if (precision == GWF_BF16 && !gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16))
-        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
-                        "backend cpu: precision bf16 needs AVX-512 BF16 or AMX, this processor has "
-                        "%s: it has precision fp32 and fp32-fast",
-                        gwf_dnnl_isa_name(isa));
-    if (precision > GWF_FP32_FAST && precision != GWF_BF16)
-        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
-                        "backend cpu has precision fp32, fp32-fast and bf16, not %s",
-                        gwf_precision_word(precision));
-    return GWF_OK;
-}
-
 static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    GWF_TRY(check_precision(config->precision, isa, err));
+    GWF_TRY(gwf_dnnl_check_precision(config->precision, isa, err));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
     const bool bf16 = config->precision == GWF_BF16;
@@ -124,9 +110,7 @@ static const char *describe(const gwf_context *context)
 
 static const char *precision(const gwf_context *context)
 {
-    return context->config.precision == GWF_FP32_FAST
-               ? "fp32-fast (Winograd admitted)"
-               : gwf_precision_word(context->config.precision);
+    return gwf_dnnl_precision(context->config.precision);
 }
 
 static const char *algorithm(const gwf_context *context, const gwf_step *step)
@@ -139,9 +123,7 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
 static double executed(const gwf_context *context, const gwf_step *step)
 {
     (void)context;
-    const double share = step->manner.way == GWF_CONV_WINOGRAD_2X3   ? 4.0 / 9
-                         : step->manner.way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4
-                                                                     : 1;
+    const double share = gwf_conv_executed(step->manner.way);
     return step->op.kind == GWF_OP_UPCONV && step->manner.phases ? share * 4 / 9 : share;
 }
 

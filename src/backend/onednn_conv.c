@@ -9,6 +9,27 @@
 
 enum { LINE = 64, PAGE = 2 << 20 };
 
+gwf_status gwf_dnnl_check_precision(gwf_precision precision, dnnl_cpu_isa_t isa, gwf_error *err)
+{
+    if (precision == GWF_BF16 && !gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16))
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "backend cpu: precision bf16 needs AVX-512 BF16 or AMX, this processor has "
+                        "%s: it has precision fp32 and fp32-fast",
+                        gwf_dnnl_isa_name(isa));
+    if (precision > GWF_FP32_FAST && precision != GWF_BF16)
+        return gwf_fail(err, GWF_ERR_UNSUPPORTED,
+                        "backend cpu has precision fp32, fp32-fast and bf16, not %s",
+                        gwf_precision_word(precision));
+    return GWF_OK;
+}
+
+const char *gwf_dnnl_precision(gwf_precision precision)
+{
+    if (precision == GWF_PRECISION_AUTO) return gwf_precision_word(GWF_FP32);
+    return precision == GWF_FP32_FAST ? "fp32-fast (Winograd admitted)"
+                                      : gwf_precision_word(precision);
+}
+
 const char *gwf_dnnl_reason(dnnl_status_t status)
 {
     switch (status) {
@@ -101,17 +122,19 @@ void gwf_conv_free(gwf_conv *conv)
 
 /* --- what a convolution is to the library ---------------------------------------------------- */
 
-/* What each way asks for: the algorithm, the layout of the maps inside, and in the name of the
- * implementation a word that tells it from others (NULL: the library's first choice). */
+typedef enum order { AS_THE_MAPS, CHANNELS_LAST, BLOCKS } order;
+
+/* What each way asks for: the algorithm, the layout inside, and in the name of the implementation a
+ * word that tells it from others (NULL: the library's first choice). */
 static const struct {
     dnnl_alg_kind_t algorithm;
-    bool channels_last;
+    order inside;
     const char *word;
 } ways[GWF_CONV_WAYS] = {
-    [GWF_CONV_DIRECT] = {dnnl_convolution_direct, false, NULL},
-    [GWF_CONV_CHANNELS_LAST] = {dnnl_convolution_direct, true, "brg"},
-    [GWF_CONV_WINOGRAD_2X3] = {dnnl_convolution_winograd, false, "wino_2x3"},
-    [GWF_CONV_WINOGRAD_4X3] = {dnnl_convolution_winograd, false, "wino_4x3"},
+    [GWF_CONV_DIRECT] = {dnnl_convolution_direct, AS_THE_MAPS, NULL},
+    [GWF_CONV_CHANNELS_LAST] = {dnnl_convolution_direct, CHANNELS_LAST, "brg"},
+    [GWF_CONV_WINOGRAD_2X3] = {dnnl_convolution_winograd, BLOCKS, "wino_2x3"},
+    [GWF_CONV_WINOGRAD_4X3] = {dnnl_convolution_winograd, BLOCKS, "wino_4x3"},
 };
 
 static dnnl_data_type_t type_of(gwf_value value)
@@ -136,10 +159,10 @@ static dnnl_status_t describe_maps(int batch, const int size[3], gwf_value value
     return dnnl_memory_desc_init_by_tag(desc, 4, dims, type_of(value), layout);
 }
 
-/* Of the maps. */
-static dnnl_format_tag_t layout_of(const gwf_dnnl *dnnl, const gwf_conv_shape *shape)
+static dnnl_format_tag_t layout_of(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, order wanted)
 {
-    if (shape->channels_last) return dnnl_nhwc;
+    const bool last = wanted == CHANNELS_LAST || (wanted == AS_THE_MAPS && shape->channels_last);
+    if (last) return dnnl_nhwc;
     return dnnl->block == 16 ? dnnl_nChw16c : dnnl_nChw8c;
 }
 
@@ -196,14 +219,14 @@ static dnnl_status_t describe_conv(const gwf_dnnl *dnnl, const gwf_conv_shape *s
     dnnl_primitive_desc_iterator_t all = NULL;
     dnnl_memory_desc_t src, weights, bias, dst;
     dnnl_convolution_desc_t desc;
-    const dnnl_format_tag_t layout = ways[way].channels_last ? dnnl_nhwc : layout_of(dnnl, shape);
+    const dnnl_format_tag_t inside = layout_of(dnnl, shape, ways[way].inside);
     const gwf_value writes = shape->reads == GWF_VALUE_F32 ? GWF_VALUE_F32 : shape->writes;
     const dnnl_dims_t filter = {shape->out[0], shape->in[0], shape->kernel, shape->kernel};
     const dnnl_dims_t n_bias = {shape->out[0]}, strides = {1, 1};
     const dnnl_dims_t before = {shape->pad_before[0], shape->pad_before[1]};
     const dnnl_dims_t after = {shape->pad_after[0], shape->pad_after[1]};
-    dnnl_status_t rc = describe_maps(shape->batch, shape->in, shape->reads, layout, &src);
-    if (rc == dnnl_success) rc = describe_maps(shape->batch, shape->out, writes, layout, &dst);
+    dnnl_status_t rc = describe_maps(shape->batch, shape->in, shape->reads, inside, &src);
+    if (rc == dnnl_success) rc = describe_maps(shape->batch, shape->out, writes, inside, &dst);
     if (rc == dnnl_success)
         rc = dnnl_memory_desc_init_by_tag(&weights, 4, filter, type_of_weights(shape),
                                           dnnl_format_tag_any);
@@ -370,10 +393,10 @@ static gwf_status add_reorders(const gwf_dnnl *dnnl, const gwf_conv_shape *shape
 {
     gwf_status status = GWF_OK;
     dnnl_memory_desc_t src, dst;
-    DNNL_TRY_DONE(
-        describe_maps(shape->batch, shape->in, shape->reads, layout_of(dnnl, shape), &src));
-    DNNL_TRY_DONE(
-        describe_maps(shape->batch, shape->out, shape->writes, layout_of(dnnl, shape), &dst));
+    DNNL_TRY_DONE(describe_maps(shape->batch, shape->in, shape->reads,
+                                layout_of(dnnl, shape, AS_THE_MAPS), &src));
+    DNNL_TRY_DONE(describe_maps(shape->batch, shape->out, shape->writes,
+                                layout_of(dnnl, shape, AS_THE_MAPS), &dst));
     GWF_TRY_DONE(add_reorder(dnnl, &src, true, conv, err));
     GWF_TRY_DONE(add_reorder(dnnl, &dst, false, conv, err));
 done:
@@ -420,6 +443,11 @@ static dnnl_status_t place(const gwf_dnnl *dnnl, gwf_conv *conv, void *src, void
     for (size_t i = 0; i < sizeof all / sizeof *all && rc == dnnl_success; i++)
         if (all[i].memory) rc = dnnl_memory_set_data_handle(all[i].memory, all[i].at);
     return rc;
+}
+
+double gwf_conv_executed(gwf_conv_way way)
+{
+    return way == GWF_CONV_WINOGRAD_2X3 ? 4.0 / 9 : way == GWF_CONV_WINOGRAD_4X3 ? 1.0 / 4 : 1;
 }
 
 gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,

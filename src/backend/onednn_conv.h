@@ -59,6 +59,8 @@ gwf_status gwf_conv_make(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_
                          gwf_conv *conv, gwf_error *err);
 /* Whether it does. */
 bool gwf_conv_possible(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv_way way);
+/* Its multiplications as a share of those of the convolution's definition. */
+double gwf_conv_executed(gwf_conv_way way);
 /* src and dst are dense batches of maps; dnnl->scratch has at least scratch_bytes. */
 gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err);
@@ -72,6 +74,10 @@ void *gwf_aligned(size_t bytes);
 /* The instruction set in words, and whether it has all of another's. */
 const char *gwf_dnnl_isa_name(dnnl_cpu_isa_t isa);
 bool gwf_dnnl_has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted);
+/* UNSUPPORTED: a precision other than int8 that floats do not have here. */
+gwf_status gwf_dnnl_check_precision(gwf_precision precision, dnnl_cpu_isa_t isa, gwf_error *err);
+/* For the output's metadata, of those; auto is fp32. */
+const char *gwf_dnnl_precision(gwf_precision precision);
 /* "oneDNN 2.6.3, AVX-512, 2 threads" into text. */
 void gwf_dnnl_describe(int threads, char *text, size_t size);
 

@@ -58,7 +58,8 @@ done:
 static gwf_status time_tile(const gwf_options *options, const gwf_network *n, int steps,
                             tile_times *t, int *block, gwf_error *err)
 {
-    const gwf_backend_config config = gwf_backend_configure(options, NULL);
+    gwf_backend_config config = gwf_backend_configure(options, NULL);
+    config.chain = gwf_network_is_chain(n);
     const gwf_backend *backend = NULL;
     gwf_context *context = NULL;
     gwf_plan *plan = NULL;

@@ -198,3 +198,14 @@ double gwf_network_macs(const gwf_network *network, int nlat, int nlon)
         macs += gwf_layer_macs(network, &network->layers[i], nlat, nlon);
     return macs;
 }
+
+bool gwf_network_is_chain(const gwf_network *network)
+{
+    bool chain = true;
+    for (int i = 0; i < network->n_layers; i++) {
+        const gwf_layer *layer = &network->layers[i];
+        chain = chain && (layer->kind == GWF_OP_CONV || layer->kind == GWF_OP_HALO) &&
+                layer->in.part == GWF_WHOLE && layer->out.part == GWF_WHOLE;
+    }
+    return chain;
+}

@@ -80,6 +80,9 @@ void gwf_network_free(gwf_network *network);
 double gwf_layer_macs(const gwf_network *network, const gwf_layer *layer, int nlat, int nlon);
 double gwf_network_macs(const gwf_network *network, int nlat, int nlon);
 
+/* Nothing but convolutions of whole maps, and borders around these. */
+bool gwf_network_is_chain(const gwf_network *network);
+
 /* Channels of a slice, as the network counts them (no rounding up). */
 int gwf_slice_channels(const gwf_network *network, gwf_slice slice);
 

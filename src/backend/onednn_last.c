@@ -1,7 +1,11 @@
-/* The CPU backend in precision int8: oneDNN's convolutions of integers, which want channels last,
- * and so all maps have them. Convolutions in higher precision multiply bfloat16 where the processor
- * can, else float32; their results, where a map is kept in 8 bits, become integers on the way to
- * it. */
+/* The CPU backend with channels last in all maps, for
+ *
+ *   precision int8: oneDNN's convolutions of integers want them. Convolutions in higher precision
+ *   multiply bfloat16 where the processor can, else float32; their results, where a map is kept in
+ *   8 bits, become integers on the way to it.
+ *
+ *   chains of convolutions in any precision: a 1x1 convolution is a product of two matrices then,
+ *   and faster than in blocks of channels. */
 #include "backend/backend.h"
 
 #include <dnnl.h>
@@ -13,9 +17,10 @@
 #include "backend/onednn_conv.h"
 #include "backend/phases.h"
 
-enum { PHASES = 4, BLOCK = 4 }; /* channels in fours: VNNI adds as many products at once */
+enum { PHASES = 4, INT8_BLOCK = 4, BLOCK = 16 }; /* in fours: VNNI adds as many products at once */
 
 struct gwf_context {
+    gwf_backend_config config; /* what it points at lives until reserve() */
     gwf_last maps;
     gwf_dnnl dnnl;
     size_t scratch_bytes;
@@ -27,9 +32,10 @@ struct gwf_context {
 struct gwf_step {
     gwf_op op;
     gwf_conv convs[PHASES]; /* an upconv has four, a conv one */
-    bool aside;             /* results do not go straight to their map ... */
-    gwf_value makes;        /* ... and are these */
-    int rows, cols;         /* of what a convolution makes */
+    gwf_conv_way way;
+    bool aside;      /* results do not go straight to their map ... */
+    gwf_value makes; /* ... and are these */
+    int rows, cols;  /* of what a convolution makes */
 };
 
 /* oneDNN sizes its work by the calling thread's OpenMP setting: lend it ours for a call. */
@@ -96,13 +102,24 @@ static gwf_status make_int8(const gwf_context *context, const gwf_op *op, gwf_co
     return status;
 }
 
+/* Winograd's algorithm pays for maps and weights of any size that a chain has. */
+static gwf_conv_way choose_way(const gwf_context *context, const gwf_conv_shape *shape)
+{
+    static const gwf_conv_way fast[] = {GWF_CONV_WINOGRAD_4X3, GWF_CONV_WINOGRAD_2X3};
+    if (context->config.precision != GWF_FP32_FAST || shape->kernel != 3) return GWF_CONV_DIRECT;
+    for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
+        if (gwf_conv_possible(&context->dnnl, shape, fast[i])) return fast[i];
+    return GWF_CONV_DIRECT;
+}
+
 /* One convolution of a step, in whatever its input is kept. */
 static gwf_status make_conv(gwf_context *context, const gwf_op *op, gwf_conv_shape shape,
-                            gwf_conv *conv, gwf_error *err)
+                            gwf_step *step, gwf_conv *conv, gwf_error *err)
 {
-    const gwf_status status =
-        is_int8(shape.reads) ? make_int8(context, op, &shape, conv, err)
-                             : gwf_conv_make(&context->dnnl, &shape, GWF_CONV_DIRECT, conv, err);
+    step->way = choose_way(context, &shape);
+    const gwf_status status = is_int8(shape.reads)
+                                  ? make_int8(context, op, &shape, conv, err)
+                                  : gwf_conv_make(&context->dnnl, &shape, step->way, conv, err);
     if (status == GWF_OK && conv->scratch_bytes > context->scratch_bytes)
         context->scratch_bytes = conv->scratch_bytes;
     return status;
@@ -147,7 +164,7 @@ static gwf_status make_phases(gwf_context *context, gwf_step *step, gwf_error *e
         shape.pad_after[0] = op->pad_y && lower;
         shape.pad_after[1] = op->pad_x && right;
         gwf_phase_weights(op, phase, weights);
-        status = make_conv(context, op, shape, &step->convs[phase], err);
+        status = make_conv(context, op, shape, step, &step->convs[phase], err);
     }
     free(weights);
     return status;
@@ -168,7 +185,8 @@ static gwf_status make(gwf_context *context, gwf_step *step, gwf_error *err)
     if (op->kind != GWF_OP_CONV && !up) return GWF_OK;
     if (op->in.channels != op->in.map_channels)
         return gwf_fail(err, GWF_ERR_UNSUPPORTED,
-                        "backend cpu: precision int8 has no convolution of a part of a map");
+                        "backend cpu: with channels last there is no convolution of a part of a "
+                        "map");
     step->makes = makes(op, gwf_last_value(&context->maps, &op->in), wanted);
     step->aside = up || step->makes != wanted || op->out.channels != op->out.map_channels;
     step->rows = up ? op->in.rows - 1 + op->pad_y : op->out.rows;
@@ -176,7 +194,7 @@ static gwf_status make(gwf_context *context, gwf_step *step, gwf_error *err)
     const size_t bytes = made_bytes(context, step);
     if (step->aside && bytes > context->aside_bytes) context->aside_bytes = bytes;
     return up ? make_phases(context, step, err)
-              : make_conv(context, op, shape_of(context, step), &step->convs[0], err);
+              : make_conv(context, op, shape_of(context, step), step, &step->convs[0], err);
 }
 
 static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **result, gwf_error *err)
@@ -254,7 +272,7 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
 
 /* --- the rest of the table ------------------------------------------------------------------- */
 
-static void close_int8(gwf_context *context)
+static void close_last(gwf_context *context)
 {
     if (!context) return;
     if (context->dnnl.stream) dnnl_stream_destroy(context->dnnl.stream);
@@ -267,9 +285,7 @@ static void close_int8(gwf_context *context)
 
 static gwf_status check_config(const gwf_backend_config *config, dnnl_cpu_isa_t isa, gwf_error *err)
 {
-    if (config->precision != GWF_INT8)
-        return gwf_fail(err, GWF_ERR_UNSUPPORTED, "backend cpu: here it has precision int8, not %s",
-                        gwf_precision_word(config->precision));
+    if (config->precision != GWF_INT8) return gwf_dnnl_check_precision(config->precision, isa, err);
     if (gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_vnni)) return GWF_OK;
     return gwf_fail(err, GWF_ERR_UNSUPPORTED,
                     "backend cpu: precision int8 needs AVX-512 VNNI, this processor has %s: it has "
@@ -277,15 +293,19 @@ static gwf_status check_config(const gwf_backend_config *config, dnnl_cpu_isa_t 
                     gwf_dnnl_isa_name(isa));
 }
 
-static gwf_status open_int8(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
+static gwf_status open_last(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
     GWF_TRY(check_config(config, isa, err));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
+    const bool int8 = config->precision == GWF_INT8;
+    context->config = *config;
+    context->dnnl.block = gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core) ? 16 : 8;
     context->maps =
-        (gwf_last){.bf16 = gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16),
+        (gwf_last){.bf16 = int8 ? gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16)
+                                : config->precision == GWF_BF16,
                    .batch = config->batch,
                    .threads = config->threads > 0 ? config->threads : omp_get_max_threads()};
     DNNL_TRY_DONE(dnnl_engine_create(&context->dnnl.engine, dnnl_cpu, 0));
@@ -295,7 +315,7 @@ static gwf_status open_int8(const gwf_backend_config *config, gwf_context **resu
     *result = context;
     return GWF_OK;
 done:
-    close_int8(context);
+    close_last(context);
     return status;
 }
 
@@ -306,29 +326,32 @@ static const char *describe(const gwf_context *context)
 
 static const char *precision(const gwf_context *context)
 {
+    if (context->config.precision != GWF_INT8) return gwf_dnnl_precision(context->config.precision);
     return context->maps.bf16 ? "int8, others bf16" : "int8, others fp32";
 }
 
 static const char *algorithm(const gwf_context *context, const gwf_step *step)
 {
+    static const char *const names[3][2] = {{"channels last", "channels last, 4 phases"},
+                                            {"bf16", "bf16, 4 phases"},
+                                            {"int8", "int8, 4 phases"}};
     const bool up = step->op.kind == GWF_OP_UPCONV;
+    const gwf_value reads = gwf_last_value(&context->maps, &step->op.in);
     if (step->op.kind != GWF_OP_CONV && !up) return "";
-    switch (gwf_last_value(&context->maps, &step->op.in)) {
-    case GWF_VALUE_F32:
-        return up ? "fp32, 4 phases" : "fp32";
-    case GWF_VALUE_BF16:
-        return up ? "bf16, 4 phases" : "bf16";
-    case GWF_VALUE_U8:
-    case GWF_VALUE_S8:
-        break;
-    }
-    return up ? "int8, 4 phases" : "int8";
+    if (step->way == GWF_CONV_WINOGRAD_4X3) return "Winograd 4x3";
+    if (step->way == GWF_CONV_WINOGRAD_2X3) return "Winograd 2x3";
+    return names[is_int8(reads) ? 2 : context->maps.bf16 && reads == GWF_VALUE_BF16][up];
+}
+
+static double executed(const gwf_context *context, const gwf_step *step)
+{
+    (void)context;
+    return step->op.kind == GWF_OP_UPCONV ? 4.0 / 9 : gwf_conv_executed(step->way);
 }
 
 static int channel_block(const gwf_context *context)
 {
-    (void)context;
-    return BLOCK;
+    return context->config.precision == GWF_INT8 ? INT8_BLOCK : BLOCK;
 }
 
 static int batch(const gwf_context *context)
@@ -345,6 +368,8 @@ static size_t map_bytes(const gwf_context *context, int channels, int rows, int 
 
 static gwf_status reserve(gwf_context *context, size_t bytes, gwf_error *err)
 {
+    context->config.cache = NULL; /* borrowed until here */
+    context->config.log = NULL;
     context->maps.arena = gwf_aligned(bytes);
     context->dnnl.scratch = gwf_aligned(context->scratch_bytes);
     context->aside = gwf_aligned(context->aside_bytes);
@@ -388,12 +413,12 @@ static gwf_status unpack(gwf_context *context, const gwf_view *to, const gwf_rec
 
 static const int batches[] = {1, 0};
 
-const gwf_backend gwf_backend_cpu_int8 = {
+const gwf_backend gwf_backend_cpu_last = {
     .name = "cpu",
     .summary = "oneDNN, channels last, OpenMP threads",
     .batches = batches,
-    .open = open_int8,
-    .close = close_int8,
+    .open = open_last,
+    .close = close_last,
     .describe = describe,
     .precision = precision,
     .channel_block = channel_block,
@@ -408,4 +433,5 @@ const gwf_backend gwf_backend_cpu_int8 = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .executed = executed,
 };
