@@ -1,11 +1,11 @@
 #include "backend/ref_conv.h"
 
-#include "backend/phases.h"
-
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "backend/phases.h"
 
 static float activate(gwf_activation activation, double x)
 {
