@@ -386,6 +386,47 @@ static void test_op_cases(void)
             if (backend_starts(*b, allowances[i].precision)) run_cases(*b, &allowances[i]);
 }
 
+/* A NaN at any place of a 2x2 wins, as in PyTorch: features that went wrong are not covered up. */
+static void check_pool_of_nan(const gwf_backend *known, gwf_precision precision)
+{
+    enum { CHANNELS = 16, ROWS = 4, COLS = 8, N = CHANNELS * ROWS * COLS };
+    gwf_error err = {0};
+    const gwf_backend *backend = NULL;
+    gwf_context *context = NULL;
+    gwf_step *step = NULL;
+    const gwf_backend_config config = {.threads = 1, .batch = 1, .precision = precision};
+    const gwf_view in = {
+        .map_channels = CHANNELS, .channels = CHANNELS, .rows = ROWS, .cols = COLS};
+    gwf_op op = {.kind = GWF_OP_POOL, .in = in, .out = in};
+    float values[N], pooled[N / 4];
+    for (int i = 0; i < N; i++) values[i] = (float)(i % 7) - 3;
+    for (int place = 0; place < 4; place++)
+        values[place * ROWS * COLS + (2 + place / 2) * COLS + 4 + place % 2] = NAN;
+    CHECK_OK(gwf_backend_start(known, &config, &backend, &context, &err), err);
+    op.out.offset = (backend->map_bytes(context, CHANNELS, ROWS, COLS) + 63) / 64 * 64;
+    op.out.rows = ROWS / 2;
+    op.out.cols = COLS / 2;
+    CHECK_OK(backend->prepare(context, &op, &step, &err), err);
+    CHECK_OK(backend->reserve(context, 2 * op.out.offset, &err), err);
+    CHECK_OK(backend->load(context, &in, 0, values, CHANNELS, &err), err);
+    CHECK_OK(backend->run(context, step, &err), err);
+    CHECK_OK(backend->store(context, &op.out, 0, pooled, CHANNELS, &err), err);
+    for (int i = 0; i < N / 4; i++) {
+        const bool expected = i < 4 * 8 && i % 8 == 4 + 2; /* row 1, column 2 of channels 0 to 3 */
+        CU_ASSERT_EQUAL(isnan(pooled[i]) != 0, expected);
+    }
+    backend->release(context, step);
+    backend->close(context);
+}
+
+static void test_pool_of_nan(void)
+{
+    for (const gwf_backend *const *b = gwf_backends(); *b; b++)
+        for (size_t i = 0; i < sizeof allowances / sizeof *allowances; i++)
+            if (backend_starts(*b, allowances[i].precision))
+                check_pool_of_nan(*b, allowances[i].precision);
+}
+
 /* ---- opening ---- */
 
 static void test_open_by_name(void)
@@ -484,6 +525,7 @@ int main(void)
 {
     static const test_case tests[] = {
         {"every operation on every backend", test_op_cases},
+        {"NaN in a pool", test_pool_of_nan},
         {"backends open by name", test_open_by_name},
         {"precisions", test_precisions},
         {"the guard sees unwritten results and overruns", test_guard_sees},

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,35 @@ static void test_lanes(void)
         free(expected);
         gwf_free(&engine);
     }
+}
+
+/* Features that a stream of the host's has not yet made when they are handed over. */
+static void test_follows(void)
+{
+    char path[1100];
+    gwf_error err = {0};
+    void *from = NULL, *none = NULL;
+    gwf_engine *engine = open_engine("batch=1");
+    const gwf_device *device = engine->backend->device;
+    const size_t in = inputs_of(engine), out = outputs_of(engine);
+    float *features = some_values(in), *flux = calloc(out, sizeof *flux);
+    float *expected = calloc(out, sizeof *expected);
+    snprintf(path, sizeof path, "%s/libgwflux_cuda.so", getenv("GWFLUX_BACKEND_DIR"));
+    void *plugin = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    void *(*late_copy)(void *, const void *, size_t) = NULL;
+    *(void **)&late_copy = plugin ? dlsym(plugin, "emu_late_copy") : none;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(late_copy);
+    check_ok(engine, gwf_predict(engine, features, expected));
+    CHECK_OK(device->allocate(engine->context, in * sizeof *features, &from, &err), err);
+    void *stream = late_copy(from, features, in * sizeof *features);
+    check_ok(engine, gwf_predict_device(engine, 1, from, flux, stream));
+    check_same(flux, expected, out);
+    device->discard(engine->context, from);
+    dlclose(plugin);
+    free(features);
+    free(flux);
+    free(expected);
+    gwf_free(&engine);
 }
 
 static void test_no_device_memory_elsewhere(void)
@@ -477,6 +507,7 @@ int main(void)
 {
     static const test_case tests[] = {
         {"maps through lanes, from and to any memory", test_lanes},
+        {"after what a stream of the host's does", test_follows},
         {"no device, no memory of a device", test_no_device_memory_elsewhere},
         {"values that are not finite are named", test_not_finite},
         {"the range of fp16", test_fp16_range},

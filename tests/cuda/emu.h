@@ -3,8 +3,9 @@
  * or how exact a GPU is.
  *
  * Streams are as lazy as they may be: what is enqueued is done when somebody waits for it, or for
- * something that was told to come after it. A missing event therefore shows as a stale value, each
- * time. Memory that a copy reads or writes later must be there later.
+ * something that was told to come after it; only copies to the host are done as early as they may
+ * be. A missing event therefore shows as a stale value, each time. Memory that a copy reads or
+ * writes later must be there later.
  *
  * The environment says what this GPU is like:
  *   GWF_EMU_DEVICES  how many there are (default 1; CUDA_VISIBLE_DEVICES chooses among them)
@@ -34,6 +35,13 @@ long emu_actions(void);
 
 /* All that was enqueued anywhere is done. */
 void emu_finish(void);
+
+/* What was enqueued last in a stream, if nothing in it has to be done before. */
+void emu_hurry(cudaStream_t stream);
+
+/* A stream of somebody else in which a copy to the GPU is still to be done; never freed. */
+__attribute__((visibility("default"))) void *emu_late_copy(void *to, const void *from,
+                                                           size_t bytes);
 
 /* Memory of the GPU? */
 int emu_is_device(const void *memory, size_t bytes);

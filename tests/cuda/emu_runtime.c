@@ -355,7 +355,18 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     c->bytes = bytes;
     if (snapshot) memcpy(c->values, from, bytes);
     const cudaError_t status = emu_enqueue(stream, do_copy, c, 1e-6 + 1e-10 * (double)bytes);
-    return target.type == cudaMemoryTypeUnregistered ? cudaStreamSynchronize(stream) : status;
+    if (target.type == cudaMemoryTypeUnregistered) return cudaStreamSynchronize(stream);
+    if (!to_device) emu_hurry(stream);
+    return status;
+}
+
+void *emu_late_copy(void *to, const void *from, size_t bytes)
+{
+    cudaStream_t stream = NULL;
+    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess ||
+        cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream) != cudaSuccess)
+        return NULL;
+    return stream;
 }
 
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)

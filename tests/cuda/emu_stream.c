@@ -113,6 +113,11 @@ long emu_actions(void)
 
 static struct CUstream_st *created;
 
+void emu_hurry(cudaStream_t stream)
+{
+    if (stream->first_left == stream->last && !stream->capture) demand(stream->last);
+}
+
 void emu_finish(void)
 {
     for (struct CUstream_st *s = created; s; s = s->next)
