@@ -289,14 +289,15 @@ static void check_failure(const char *call, int when, int code)
     float *features = some_values(FEW * in), *flux = calloc(FEW * out, sizeof *flux);
     snprintf(wish, sizeof wish, "%s:%d:%d", call, when, code);
     snprintf(words, sizeof words, "backend cuda: %s", call);
+    engine->backend->device->pin(engine->context, features, FEW * in * sizeof *features);
     setenv("GWF_EMU_FAIL", wish, 1);
     check_says(engine, gwf_predict_batch(engine, FEW, features, flux), GWF_ERR_BACKEND, words);
     unsetenv("GWF_EMU_FAIL");
     check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_BACKEND,
                "the device has failed before, nothing more can be computed on it");
     CU_ASSERT_PTR_NOT_NULL(strstr(gwf_message(engine), call));
-    gwf_free(&engine);
-    free(features);
+    engine->backend->device->unpin(engine->context, features);
+    free(features); /* which nothing touches any more */
     free(flux);
     gwf_free(&engine);
 }
@@ -374,6 +375,22 @@ static void check_algorithm(const gwf_engine *engine, const char *layer, const c
     CU_ASSERT_STRING_EQUAL(found, expected);
 }
 
+/* The prediction is that of an engine with plans of other kinds, up to rounding. */
+static void check_close(gwf_engine *engine)
+{
+    gwf_engine *plain = open_engine("precision=fp32");
+    const size_t out = outputs_of(engine);
+    float *features = some_values(inputs_of(engine)), *a = calloc(out, sizeof *a);
+    float *b = calloc(out, sizeof *b);
+    check_ok(engine, gwf_predict_normalised(engine, features, a));
+    check_ok(plain, gwf_predict_normalised(plain, features, b));
+    CHECK_AT_MOST(test_relative_l2(a, b, out), 1e-2);
+    free(features);
+    free(a);
+    free(b);
+    gwf_free(&plain);
+}
+
 static const char measuring[] = "measuring what is fastest on emulated GPU";
 
 /* With these settings: whether something was measured, and the plans that there are then. */
@@ -389,7 +406,9 @@ static void check_choice(const char *settings, bool measured, char *lines)
     if (told) CU_ASSERT_PTR_NULL(strstr(told + 1, measuring));
     check_algorithm(engine, "conv1.conv.3", "engine 1, tile 2, split 4");
     check_algorithm(engine, "attn5.Psi.0", "own kernel");
+    check_algorithm(engine, "conv1x1", "engine 2"); /* with the bias in the maps' type */
     check_algorithm(engine, "up5.up.1", "large map, engine 1, tile 2, split 4");
+    check_close(engine);
     gwf_free(&engine);
 }
 

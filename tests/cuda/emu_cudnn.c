@@ -2,11 +2,7 @@
  *
  * Descriptors keep what is set, and say no to what cuDNN says no to: wrong types, missing
  * attributes, values that contradict each other. Engines are made up so that choosing among them
- * has a right answer: 0  exact: sums in float32, no knobs 1  tensor cores: factors of float32 maps
- * cut to 11 bits; tiles 0 to 3, splits to 8. Fastest with tile 2 and split 4. Not for a bias of the
- * maps' type 2  the same for a bias of the maps' type, without knobs 3  fast, but its notes say
- * that results differ from run to run 4  fast, but wrong 5  fast, but a plan of it fails when it
- * runs 6  a plan cannot be made 7  differs from run to run and does not say so */
+ * has a right answer (enum below). */
 #include <cudnn.h>
 #include <math.h>
 #include <stdbool.h>
@@ -18,19 +14,20 @@
 #include "emu.h"
 #include "emu_conv.h"
 
+enum { ATTRIBUTES = 12, TILES = 4, SPLITS = 8 };
+
 enum {
-    ATTRIBUTES = 12,
-    ENGINES = 8,
-    EXACT = 0,
-    TILED,
-    NARROW,
-    SPOKEN,
-    WRONG,
-    FAILING,
-    NO_PLAN,
-    SILENT
+    EXACT,  /* sums in float32, no knobs */
+    TILED,  /* tensor cores: factors of float32 maps are cut to 11 bits; with tiles and splits, not
+             * for a bias of the maps' type; fastest with tile 2 and split 4 */
+    NARROW, /* the same for a bias of the maps' type, no knobs; fastest for filters of one weight */
+    SPOKEN, /* fast, but its notes say that results differ from run to run */
+    WRONG,  /* fast, but wrong */
+    FAILING, /* fast, but a plan of it fails when it runs */
+    NO_PLAN, /* a plan cannot be made */
+    SILENT,  /* differs from run to run and does not say so */
+    ENGINES
 };
-enum { TILES = 4, SPLITS = 8 };
 
 struct cudnnContext {
     cudaStream_t stream;
@@ -631,6 +628,7 @@ static double cost_of(const descriptor *plan)
 {
     static const double engines[ENGINES] = {80e-6, 0, 50e-6, 10e-6, 10e-6, 10e-6, 0, 5e-6};
     static const double tiles[TILES] = {40e-6, 60e-6, 30e-6, 45e-6};
+    if (plan->engine == NARROW && plan->conv.weights.dims[2] == 1) return 20e-6;
     if (plan->engine != TILED) return engines[plan->engine];
     const double parts = plan->split > 1 ? fabs(log2((double)plan->split / 4)) : 2;
     return tiles[plan->tile] + 4e-6 * parts;
