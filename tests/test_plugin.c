@@ -66,7 +66,7 @@ static int count_wrong(const host *h, const float *truth)
     for (int part = 0; part < 2; part++)
         for (int k = 0; k < levels; k++)
             for (int i = 0; i < h->n; i++) {
-                const float x = h->plugin->flux[part][k * h->n + i];
+                const float x = h->plugin->back.flux[part][k * h->n + i];
                 const float y = truth[(part * levels + k) * HOST_CELLS + h->cells[i]];
                 wrong += !(x == y);
             }
@@ -489,18 +489,24 @@ static void test_interval(void)
     host_free(truth);
 }
 
-/* Fields of the next step are put while the network runs. */
+static void put_masked(host *h, int step)
+{
+    host_put_all(h, step);
+    host_put(h, "mask", "1", step);
+}
+
+/* Fields and mask of the next step are put while the network runs. */
 static void test_lagged(void)
 {
     host *h = ready(SCATTERED, NULL), *truth = ready(SCATTERED, NULL);
     for (int step = 0; step < 4; step++) {
         CHECK_OK(gwf_finish(h->plugin), h->plugin->error);
         if (step > 0) check_all_same(truth, h);
-        host_put_all(h, step);
+        put_masked(h, step);
         CHECK_OK(gwf_start(h->plugin, step, 1), h->plugin->error);
-        host_put_all(truth, step);
+        put_masked(h, step + 1);
+        put_masked(truth, step);
         CHECK_OK(gwf_run(truth->plugin, step, 1), truth->plugin->error);
-        host_put_all(h, step + 1);
     }
     CHECK_OK(gwf_finish(h->plugin), h->plugin->error);
     check_all_same(truth, h);
