@@ -183,9 +183,13 @@ static void find_tendencies(gwf_plugin *plugin)
 static bool is_finite(const gwf_plugin *plugin)
 {
     const size_t all = (size_t)plugin->columns.n * (size_t)plugin->engine->model.n_levels;
-    size_t where;
-    return !gwf_find_non_finite(plugin->back.flux[0], all, &where) &&
-           !gwf_find_non_finite(plugin->back.flux[1], all, &where);
+    bool found[2];
+    GWF_PARALLEL(plugin->options->threads)
+    for (int i = 0; i < 2; i++) {
+        size_t where;
+        found[i] = gwf_find_non_finite(plugin->back.flux[i], all, &where);
+    }
+    return !found[0] && !found[1];
 }
 
 void plugin_bring_back(gwf_plugin *plugin)
