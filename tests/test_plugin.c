@@ -587,8 +587,11 @@ static void test_order_of_calls(void)
     host *h = host_create(BANDS, NULL);
     gwf_plugin *p = h->plugin;
     const gwf_array array = host_array(h, HOST_LEVELS);
+    gwf_counters counters;
     CHECK_FAILS(gwf_put(p, "u", "m s-1", NULL, &array), GWF_ERR_ARGUMENT, p->error,
                 "gwf_plugin_ready() has not been called");
+    CHECK_FAILS(gwf_plugin_counters(p, &counters), GWF_ERR_ARGUMENT, p->error,
+                "no counters: gwf_plugin_ready() has not been called");
     CHECK_FAILS(gwf_run(p, 0, 1), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_ready() has not");
     CHECK_FAILS(gwf_finish(p), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_ready() has not");
     CHECK_FAILS(gwf_plugin_ready(p), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_levels() comes");
