@@ -5,7 +5,6 @@
 #define GWF_BACKEND_ONEDNN_API_H
 
 #include <dnnl.h>
-#include <stdbool.h>
 
 /* How a tensor lies in memory, borrowed from the object that was asked for it. */
 #if DNNL_VERSION_MAJOR < 3
@@ -46,8 +45,5 @@ dnnl_status_t gwf_dnnl_append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t algor
 dnnl_status_t gwf_dnnl_ask_factors(dnnl_primitive_attr_t attr, int channels, const float *factor);
 dnnl_status_t gwf_dnnl_give_factors(dnnl_engine_t engine, int channels, const float *factor,
                                     float *bias, dnnl_exec_arg_t *arg);
-
-/* Whether a word stands in the name of an implementation (NULL: always). */
-bool gwf_dnnl_is_named(const_dnnl_primitive_desc_t desc, const char *word);
 
 #endif

@@ -1,6 +1,8 @@
 /* oneDNN 2: descriptions are structures, of operations too; factors are part of a primitive. */
 #include "backend/onednn_api.h"
 
+#include "backend/onednn_library.h"
+
 static dnnl_status_t describe(const gwf_dnnl_tensor *tensor, dnnl_memory_desc_t *desc)
 {
     return dnnl_memory_desc_init_by_tag(desc, tensor->rank, tensor->size, tensor->type,

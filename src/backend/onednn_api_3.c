@@ -1,8 +1,10 @@
 /* oneDNN 3: descriptions are objects; factors belong to the weights, are applied before the bias is
  * added, and come when a primitive runs. */
+#include "backend/onednn_api.h"
+
 #include <string.h>
 
-#include "backend/onednn_api.h"
+#include "backend/onednn_library.h"
 
 static dnnl_status_t describe(const gwf_dnnl_tensor *tensor, dnnl_memory_desc_t *desc)
 {

@@ -125,14 +125,6 @@ static dnnl_status_t make_attributes(const gwf_conv_shape *shape, dnnl_primitive
     return rc;
 }
 
-bool gwf_dnnl_is_named(const_dnnl_primitive_desc_t desc, const char *word)
-{
-    const char *name = "";
-    if (!word) return true;
-    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    return strstr(name, word) != NULL;
-}
-
 static gwf_dnnl_conv operation_of(const gwf_dnnl *dnnl, const gwf_conv_shape *shape,
                                   gwf_conv_way way)
 {

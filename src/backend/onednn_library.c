@@ -109,3 +109,11 @@ void gwf_dnnl_describe(int threads, char *text, size_t size)
              version->patch, gwf_dnnl_isa_name(dnnl_get_effective_cpu_isa()), threads,
              threads == 1 ? "" : "s");
 }
+
+bool gwf_dnnl_is_named(const_dnnl_primitive_desc_t desc, const char *word)
+{
+    const char *name = "";
+    if (!word) return true;
+    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+    return strstr(name, word) != NULL;
+}

@@ -33,6 +33,9 @@ const char *gwf_dnnl_precision(gwf_precision precision);
 /* "oneDNN 2.6.3, AVX-512, 2 threads" into text. */
 void gwf_dnnl_describe(int threads, char *text, size_t size);
 
+/* Whether a word stands in the name of a primitive's implementation (NULL: always). */
+bool gwf_dnnl_is_named(const_dnnl_primitive_desc_t desc, const char *word);
+
 /* Why a oneDNN call failed. */
 const char *gwf_dnnl_reason(dnnl_status_t status);
 
