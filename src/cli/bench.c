@@ -110,7 +110,7 @@ static gwf_status time_and_print(const arguments *a, int threads, const scaling 
 static gwf_status prepare(const arguments *a, const gwf_options *options, const world *w,
                           scaling *s, gwf_engine *engine)
 {
-    gwf_domain grid = {.comm = w->map};
+    gwf_domain grid = {.comm = w->map, .node = w->node};
     gwf_error *err = &engine->error;
     GWF_TRY(world_agree(w, gwf_engine_load(engine, a->model, &w->log), err));
     grid.nlat = a->lat ? a->lat : engine->model.nlat;

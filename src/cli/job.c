@@ -195,6 +195,7 @@ static gwf_status prepare_input(job *j, const gwf_options *options, gwf_error *e
     GWF_TRY(choose_tiling(j->a, gwf_comm_size(j->w.all), &domain, &per_map, err));
     GWF_TRY(world_group(&j->w, per_map, err));
     domain.comm = j->w.map;
+    domain.node = j->w.node;
     domain.many = true;
     status = first_rank ? GWF_OK : look_too(j, &o, err);
     GWF_TRY(world_agree(&j->w, status, err));

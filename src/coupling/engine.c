@@ -5,6 +5,7 @@
 #include "coupling/share.h"
 #include "fields/threads.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -106,13 +107,27 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     return GWF_OK;
 }
 
+/* To the system, what was freed: the heap would keep most of the memory that a plan is made in. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log)
 {
     gwf_status status = make_plan(engine, options, grid, log);
     if (status == GWF_ERR_MODEL || status == GWF_ERR_MISMATCH)
         gwf_error_prefix(&engine->error, "%s", engine->model_path);
-    return grid->comm ? gwf_agree(grid->comm, status, &engine->error) : status;
+    if (grid->comm) status = gwf_agree(grid->comm, status, &engine->error);
+    if (grid->node) status = gwf_agree(grid->node, status, &engine->error);
+    GWF_TRY(status);
+    status =
+        gwf_weights_share_node(engine->plan, grid->node, log, &engine->weights, &engine->error);
+    give_back();
+    return status;
 }
 
 gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_engine **result)
@@ -132,6 +147,7 @@ void gwf_free(gwf_engine **engine)
     gwf_engine *e = engine ? *engine : NULL;
     if (!e) return;
     gwf_plan_free(&e->plan);
+    gwf_shared_weights_free(&e->weights);
     gwf_share_free(&e->share);
     if (e->context) e->backend->close(e->context);
     gwf_model_free(&e->model);

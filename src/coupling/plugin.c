@@ -227,14 +227,22 @@ static gwf_status choose_threads(gwf_plugin *plugin, int *threads)
     return gwf_agree(plugin->comm, status, &plugin->error);
 }
 
-/* Over the ranks that compute. */
-static gwf_status choose_device(gwf_plugin *plugin)
+/* The engine of a rank that computes; node: those of its node. */
+static gwf_status plan_tile(gwf_plugin *plugin, const gwf_comm *node)
 {
-    gwf_comm *node = NULL;
-    gwf_status status = gwf_comm_split_node(plugin->tile.comm, &node, &plugin->error);
-    if (status == GWF_OK) status = gwf_devices_share(node, plugin->options, &plugin->error);
-    gwf_comm_free(&node);
-    return gwf_agree(plugin->tile.comm, status, &plugin->error);
+    const plugin_tile *tile = &plugin->tile;
+    gwf_engine *engine = plugin->engine;
+    gwf_error *err = &plugin->error;
+    const gwf_domain domain = {.nlat = engine->model.nlat,
+                               .nlon = engine->model.nlon,
+                               .comm = tile->comm,
+                               .tiling = tile->tiling,
+                               .tiles_only = true,
+                               .node = node};
+    GWF_TRY(gwf_agree(tile->comm, gwf_devices_share(node, plugin->options, err), err));
+    const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
+    if (status != GWF_OK) plugin->error = engine->error;
+    return status;
 }
 
 /* Ranks that compute: the engine on their tile. The others give the weights back. */
@@ -250,16 +258,13 @@ static gwf_status plan_engine(gwf_plugin *plugin)
         gwf_tensor_set_free(&engine->model.set);
         return GWF_OK;
     }
-    GWF_TRY(choose_device(plugin));
-    const gwf_domain domain = {.nlat = model->nlat,
-                               .nlon = model->nlon,
-                               .comm = tile->comm,
-                               .tiling = tile->tiling,
-                               .tiles_only = true};
     tile->part = gwf_tile_of(tile->tiling, model->nlat, model->nlon, place);
     tile->cells = tile->part.rows * tile->part.cols;
-    const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
-    if (status != GWF_OK) plugin->error = engine->error;
+    gwf_comm *node = NULL;
+    gwf_status status = gwf_comm_split_node(tile->comm, &node, &plugin->error);
+    status = gwf_agree(tile->comm, status, &plugin->error);
+    if (status == GWF_OK) status = plan_tile(plugin, node);
+    gwf_comm_free(&node);
     return status;
 }
 
