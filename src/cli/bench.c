@@ -120,7 +120,9 @@ static gwf_status prepare(const arguments *a, const gwf_options *options, const 
 {
     gwf_domain grid = {.comm = w->map, .node = w->node};
     gwf_error *err = &engine->error;
-    GWF_TRY(world_agree(w, gwf_engine_load(engine, a->model, &w->log), err));
+    gwf_status status = gwf_engine_load_node(engine, w->node, a->model, &w->log);
+    if (status == GWF_OK) status = gwf_engine_spread_weights(engine, w->node, true);
+    GWF_TRY(world_agree(w, status, err));
     grid.nlat = a->lat ? a->lat : engine->model.nlat;
     grid.nlon = a->lon ? a->lon : engine->model.nlon;
     GWF_TRY(gwf_tiling_find(a->tiles ? a->tiles : "auto", gwf_comm_size(w->map), grid.nlat,

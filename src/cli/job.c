@@ -121,9 +121,12 @@ static void catch_signals(void)
 
 /* --- the input ------------------------------------------------------------------------------ */
 
+/* Collective over the node. */
 static gwf_status load_model(job *j, gwf_error *err)
 {
-    const gwf_status status = gwf_engine_load(j->engine, j->a->model, &j->w.log);
+    gwf_status status = gwf_engine_load_node(j->engine, j->w.node, j->a->model, &j->w.log);
+    if (status == GWF_OK)
+        status = gwf_engine_spread_weights(j->engine, j->w.node, j->kind->computes);
     if (status != GWF_OK) *err = j->engine->error;
     j->reads = j->engine->model;
     return status;

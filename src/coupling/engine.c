@@ -7,7 +7,6 @@
 
 #include <malloc.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +15,6 @@
 const char *gwf_version(void)
 {
     return GWF_VERSION;
-}
-
-/* NetCDF-C is not thread-safe: engines that are created at the same time take turns. */
-static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
-
-gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log)
-{
-    snprintf(engine->model_path, sizeof engine->model_path, "%s", model_path);
-    pthread_mutex_lock(&files);
-    const gwf_status status = gwf_model_read(model_path, log, &engine->model, &engine->error);
-    pthread_mutex_unlock(&files);
-    return status;
 }
 
 static void describe(gwf_engine *engine)
@@ -87,6 +74,8 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
     gwf_site site = {.nlat = grid->nlat, .nlon = grid->nlon};
+    if (engine->lacks_weights)
+        return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has not got its weights");
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
     GWF_TRY(open_backend(engine, options, grid, log, &site));
     engine->threads = gwf_threads(options ? options->threads : 0);

@@ -44,6 +44,7 @@ struct gwf_engine {
     int threads;    /* of the host, for what surrounds the network */
     gwf_share share;
     gwf_shared_weights weights;
+    bool lacks_weights;    /* the model's tensors are zero: gwf_engine_spread_weights() */
     char model_path[1024]; /* for messages */
     char description[512];
     gwf_error error;
@@ -51,6 +52,14 @@ struct gwf_engine {
 
 /* First half of gwf_create(): the model file, read and checked. */
 gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log);
+
+/* The same by the ranks of a node. Weights are read by the first rank only, and by those whose file
+ * of that name is another one; all have everything else. Collective over node and agreed. */
+gwf_status gwf_engine_load_node(gwf_engine *engine, const gwf_comm *node, const char *model_path,
+                                const gwf_log *log);
+/* Afterwards, before gwf_engine_plan(): the first rank's weights to those that want them and have
+ * none; ranks that want none have none then. Collective over node and agreed. */
+gwf_status gwf_engine_spread_weights(gwf_engine *engine, const gwf_comm *node, bool wanted);
 
 /* Second half, once: backend and plan for a grid; the model's weights are given back to the system.
  * Local but for the ranks of one map and those of grid->node, which all call it and agree on how it
