@@ -375,8 +375,9 @@ static gwf_status prepare_columns(gwf_plugin *plugin, int threads)
 /* A thread for gwf_start(), on ranks that compute, where its messages (if any) are allowed. */
 static gwf_status make_worker(gwf_plugin *plugin)
 {
-    if (!plugin->tile.comm) return GWF_OK;
-    if (gwf_comm_size(plugin->tile.comm) > 1 && !gwf_mpi_threads()) return GWF_OK;
+    const int size = plugin->tile.tiling.rows * plugin->tile.tiling.cols;
+    plugin->all_compute = size == gwf_comm_size(plugin->comm);
+    if (!plugin->tile.comm || (size > 1 && !gwf_mpi_threads())) return GWF_OK;
     return gwf_worker_create(&plugin->worker, &plugin->error);
 }
 
@@ -387,6 +388,10 @@ static gwf_status tell(gwf_plugin *plugin)
     gwf_log_line(&plugin->log, "%s; %d of %d ranks compute the network",
                  plugin->transfer.description, plugin->tile.tiling.rows * plugin->tile.tiling.cols,
                  gwf_comm_size(plugin->comm));
+    if (!plugin->worker)
+        gwf_log_line(&plugin->log,
+                     "gwf_start() computes before it returns: MPI was started without "
+                     "MPI_THREAD_MULTIPLE");
     return GWF_OK;
 }
 
