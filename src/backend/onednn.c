@@ -121,6 +121,14 @@ static double executed(const gwf_context *context, const gwf_step *step)
     return step->op.kind == GWF_OP_UPCONV && step->manner.phases ? share * 4 / 9 : share;
 }
 
+static gwf_status weights(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    (void)context;
+    for (int i = 0; i < GWF_PHASES; i++) GWF_TRY(gwf_conv_weights(&step->convs[i], at, user, err));
+    return GWF_OK;
+}
+
 static int channel_block(const gwf_context *context)
 {
     return context->maps.block;
@@ -205,4 +213,5 @@ const gwf_backend gwf_backend_cpu = {
     .pack = pack,
     .unpack = unpack,
     .executed = executed,
+    .weights = weights,
 };

@@ -230,6 +230,21 @@ done:
     return status;
 }
 
+gwf_status gwf_conv_weights(gwf_conv *conv, gwf_weights_at *at, void *user, gwf_error *err)
+{
+    gwf_status status = GWF_OK;
+    void *here = NULL;
+    if (!conv->weights) return GWF_OK;
+    DNNL_TRY_DONE(dnnl_memory_get_data_handle(conv->weights, &here));
+    void *const there = at(user, here, bytes_of(conv->weights));
+    if (there == here) return GWF_OK;
+    DNNL_TRY_DONE(dnnl_memory_set_data_handle(conv->weights, there));
+    free(conv->packed);
+    conv->packed = NULL;
+done:
+    return status;
+}
+
 static gwf_status copy_bias(const gwf_dnnl *dnnl, const gwf_conv_shape *shape, gwf_conv *conv,
                             gwf_error *err)
 {

@@ -34,7 +34,7 @@ typedef struct gwf_conv {
     dnnl_primitive_t primitive;
     dnnl_memory_t src, weights, bias, dst, scratch;
     dnnl_exec_arg_t factors;           /* memory NULL: none, or part of the primitive */
-    void *packed;                      /* the weights, owned */
+    void *packed;                      /* the weights, owned; NULL: they are elsewhere */
     dnnl_primitive_t gather, scatter;  /* from the map to src and from dst to the map; NULL where
                                         * that is the same */
     dnnl_memory_t gathered, scattered; /* the map's side of these */
@@ -53,6 +53,8 @@ double gwf_conv_executed(gwf_conv_way way);
 /* src and dst are dense batches of maps; dnnl->scratch has at least scratch_bytes. */
 gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err);
+/* As a backend's weights(). {0} is fine here too. */
+gwf_status gwf_conv_weights(gwf_conv *conv, gwf_weights_at *at, void *user, gwf_error *err);
 /* {0} is fine. */
 void gwf_conv_free(gwf_conv *conv);
 

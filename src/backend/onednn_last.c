@@ -343,6 +343,14 @@ static double executed(const gwf_context *context, const gwf_step *step)
     return step->op.kind == GWF_OP_UPCONV ? 4.0 / 9 : gwf_conv_executed(step->way);
 }
 
+static gwf_status weights(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    (void)context;
+    for (int i = 0; i < PHASES; i++) GWF_TRY(gwf_conv_weights(&step->convs[i], at, user, err));
+    return GWF_OK;
+}
+
 static int channel_block(const gwf_context *context)
 {
     return context->config.precision == GWF_INT8 ? INT8_BLOCK : BLOCK;
@@ -428,4 +436,5 @@ const gwf_backend gwf_backend_cpu_last = {
     .pack = pack,
     .unpack = unpack,
     .executed = executed,
+    .weights = weights,
 };

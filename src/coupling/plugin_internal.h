@@ -133,9 +133,9 @@ typedef enum plugin_stage { STAGE_REGISTER, STAGE_READY, STAGE_STARTED } plugin_
 struct gwf_plugin {
     gwf_error error;
     gwf_log log;
-    gwf_options *options; /* a copy */
-    gwf_comm *comm;
-    gwf_engine *engine; /* its plan only on ranks that compute */
+    gwf_options *options;  /* a copy */
+    gwf_comm *comm, *node; /* all ranks; those of this node */
+    gwf_engine *engine;    /* its plan only on ranks that compute */
     plugin_stage stage;
 
     /* Registered. */
