@@ -412,27 +412,34 @@ static void check_choice(const char *settings, bool measured, char *lines)
     gwf_free(&engine);
 }
 
-/* Every file of the folder: a byte in its middle is another one; or, under the same key, another
- * text. */
-static int spoil(const char *folder, bool damage)
+/* The key of a file of the cache: its second line. */
+static void read_key(FILE *file, char key[1024])
+{
+    key[0] = '\0';
+    for (int line = 0; line < 2; line++)
+        if (!fgets(key, 1024, file)) return;
+    key[strcspn(key, "\n")] = '\0';
+}
+
+/* Every file of the folder whose key has these words in it: text NULL: one of its last bytes is
+ * another one; else this text under the same key. How many there are. */
+static int spoil(const char *folder, const char *words, const char *text)
 {
     int n = 0;
     struct dirent *entry;
     DIR *directory = opendir(folder);
     while ((entry = readdir(directory))) {
-        char path[2048], head[1024] = "";
+        char path[2048], key[1024];
         if (entry->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         FILE *file = fopen(path, "r+b");
-        fgets(head, sizeof head, file);
-        fgets(head, sizeof head, file); /* the key */
-        head[strcspn(head, "\n")] = '\0';
-        fseek(file, 0, SEEK_END);
-        fseek(file, -2, SEEK_CUR);
-        if (damage) fputc('~', file);
+        read_key(file, key);
+        const bool wanted = strstr(key, words) != NULL;
+        fseek(file, -2, SEEK_END);
+        if (wanted && !text) fputc('~', file);
         fclose(file);
-        if (!damage) gwf_cache_write(folder, head, "0 1 2 4\nnonsense", 16, NULL);
-        n++;
+        if (wanted && text) gwf_cache_write(folder, key, text, strlen(text), NULL);
+        n += wanted;
     }
     closedir(directory);
     return n;
@@ -445,16 +452,32 @@ static void test_choices(void)
     snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
     check_choice(settings, true, lines);
     check_choice(settings, false, lines);
-    CU_ASSERT_TRUE(spoil(folder, true) > 10);
+    CU_ASSERT_TRUE(spoil(folder, "", NULL) > 10);
     check_choice(settings, true, lines);
     CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a damaged file of the cache, not used"));
     check_choice(settings, false, lines);
-    spoil(folder, false);
+    CU_ASSERT_TRUE(spoil(folder, ", conv ", "0 1 2 4\nnonsense") > 10);
     check_choice(settings, true, lines);
     CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a plan of the cache cannot be used, it is made anew"));
     setenv("GWF_EMU_DRIVER", "13010", 1); /* another driver has plans of its own */
     check_choice(settings, true, lines);
     unsetenv("GWF_EMU_DRIVER");
+}
+
+/* Plans side by side each have a workspace. */
+static void test_phases(void)
+{
+    char folder[1024], settings[1200], lines[4096] = "";
+    gwf_engine *engine = NULL;
+    snprintf(folder, sizeof folder, "%s", test_scratch("phases"));
+    snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
+    check_ok(engine, open_with(settings, lines, &engine));
+    gwf_free(&engine);
+    CU_ASSERT_EQUAL(spoil(folder, ", upconv, ", "phases"), 4);
+    check_ok(engine, open_with(settings, lines, &engine));
+    check_algorithm(engine, "up5.up.1", "4 phases, engine 1, tile 2, split 4");
+    check_close(engine);
+    gwf_free(&engine);
 }
 
 /* Nothing measured, nothing kept: what the heuristics name first that can be had. */
@@ -534,6 +557,7 @@ int main(void)
         {"a device that fails to start", test_failing_start},
         {"too little memory", test_too_little_memory},
         {"plans are measured, checked and remembered", test_choices},
+        {"plans side by side", test_phases},
         {"plans without measuring", test_no_choice},
         {"which device", test_devices},
     };

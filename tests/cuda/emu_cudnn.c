@@ -397,9 +397,12 @@ static cudnnStatus_t finalize_config(descriptor *d)
     return good ? CUDNN_STATUS_SUCCESS : refuse(CUDNN_STATUS_NOT_SUPPORTED, "these knobs");
 }
 
+/* Not a multiple of anything; where it begins is one of WORKSPACE_ALIGNMENT. */
+enum { WORKSPACE_ALIGNMENT = 256 };
+
 static size_t workspace_of(const descriptor *d)
 {
-    return d->split > 1 ? 1024 * (size_t)d->split : 0;
+    return d->split > 1 ? 1024 * (size_t)d->split + 40 : 0;
 }
 
 /* ---- plans ---- */
@@ -670,7 +673,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
                      .bias = memory_of(pack, &plan->conv.bias),
                      .out = memory_of(pack, &plan->conv.out)};
     if (!run->in || !run->weights || !run->bias || !run->out ||
-        (workspace_of(plan) && !emu_is_device(*workspace, workspace_of(plan)))) {
+        (workspace_of(plan) && ((uintptr_t)*workspace % WORKSPACE_ALIGNMENT ||
+                                !emu_is_device(*workspace, workspace_of(plan))))) {
         free(run);
         return refuse(CUDNN_STATUS_BAD_PARAM, "memory that is missing, too short or not aligned");
     }

@@ -71,7 +71,7 @@ struct gwf_context {
     gwf_step *steps; /* all, the last one first */
     int n_steps;
     char *arena;
-    char *workspace; /* of GWF_CUDA_BRANCHES times workspace_bytes */
+    char *workspace; /* of GWF_CUDA_BRANCHES times workspace_bytes, a multiple of the alignment */
     size_t workspace_bytes;
     char *large; /* maps of twice the size, one after the other */
     size_t large_bytes;

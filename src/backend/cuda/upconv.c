@@ -149,7 +149,7 @@ static gwf_status time_step(gwf_context *context, gwf_step *step, double *second
     timed_step timed = {&own, step};
     const gwf_op op = step->op;
     step->op.in.offset = 0;
-    step->op.out.offset = gwf_size_round_up(bytes_of(context, &op.in), 256);
+    step->op.out.offset = gwf_size_round_up(bytes_of(context, &op.in), GWF_CUDA_ALIGNMENT);
     const size_t bytes = step->op.out.offset + bytes_of(context, &op.out);
     own.arena = own.large = own.workspace = NULL;
     GWF_TRY_DONE(gwf_cuda_allocate(device, bytes, what, (void **)&own.arena, err));
