@@ -17,7 +17,7 @@
 enum { ATTRIBUTES = 12, TILES = 4, SPLITS = 8 };
 
 enum {
-    EXACT,  /* sums in float32, no knobs */
+    EXACT,  /* sums in float32, no knobs; its ReLU makes 0 of NaN */
     TILED,  /* tensor cores: factors of float32 maps are cut to 11 bits; with tiles and splits, not
              * for a bias of the maps' type; fastest with tile 2 and split 4 */
     NARROW, /* the same for a bias of the maps' type, no knobs; fastest for filters of one weight */
@@ -660,6 +660,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
         return refuse(CUDNN_STATUS_EXECUTION_FAILED, "the device has failed");
     if (!plan->final || !pack->final || plan->engine == FAILING)
         return refuse(CUDNN_STATUS_EXECUTION_FAILED, "this plan does not run");
+    if (emu_number("GWF_EMU_NO_CAPTURE", 0) > 0 && emu_spoil_capture(handle->stream))
+        return refuse(CUDNN_STATUS_EXECUTION_FAILED, "this plan cannot be recorded");
     void *const *workspace = get(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1);
     emu_run *run = calloc(1, sizeof *run);
     if (!run) return CUDNN_STATUS_ALLOC_FAILED;
@@ -668,6 +670,7 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
                      .cut = plan->engine != EXACT && plan->conv.in.type == CUDNN_DATA_FLOAT,
                      .wrong = plan->engine == WRONG,
                      .unsteady = plan->engine == SPOKEN || plan->engine == SILENT,
+                     .forgets = plan->engine == EXACT || emu_number("GWF_EMU_FORGETS_NAN", 0) > 0,
                      .in = memory_of(pack, &plan->conv.in),
                      .weights = memory_of(pack, &plan->conv.weights),
                      .bias = memory_of(pack, &plan->conv.bias),

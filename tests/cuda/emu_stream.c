@@ -118,6 +118,12 @@ void emu_hurry(cudaStream_t stream)
     if (stream->first_left == stream->last && !stream->capture) demand(stream->last);
 }
 
+int emu_spoil_capture(cudaStream_t stream)
+{
+    if (stream->capture) stream->capture->broken = true;
+    return stream->capture != NULL;
+}
+
 void emu_finish(void)
 {
     for (struct CUstream_st *s = created; s; s = s->next)
