@@ -189,17 +189,14 @@ static void test_lanes(void)
     }
 }
 
-typedef void *late_copy(void *to, const void *from, size_t bytes);
-
-/* A function of the emulated GPU that is there for tests. */
-static late_copy *find_late_copy(void)
+/* A function of the emulated GPU that is there for tests; its address. */
+static void *find_function(const char *name)
 {
     char path[1100];
-    late_copy *found = NULL;
     snprintf(path, sizeof path, "%s/libgwflux_cuda.so", getenv("GWFLUX_BACKEND_DIR"));
     void *plugin = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
     CU_ASSERT_PTR_NOT_NULL_FATAL(plugin);
-    *(void **)&found = dlsym(plugin, "emu_late_copy");
+    void *found = dlsym(plugin, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(found);
     dlclose(plugin);
     return found;
@@ -211,7 +208,9 @@ static void check_follows(gwf_engine *engine, float *memory, const float *featur
 {
     const size_t in = MAPS * inputs_of(engine), out = MAPS * outputs_of(engine);
     float *flux = calloc(out, sizeof *flux);
-    void *stream = find_late_copy()(memory, features, in * sizeof *features);
+    void *(*late_copy)(void *to, const void *from, size_t bytes);
+    *(void **)&late_copy = find_function("emu_late_copy");
+    void *stream = late_copy(memory, features, in * sizeof *features);
     check_ok(engine, gwf_predict_device(engine, MAPS, memory, flux, stream));
     check_same(flux, expected, out);
     free(flux);
@@ -390,10 +389,11 @@ static void test_failing_device(void)
 }
 
 /* Where the steps cannot be recorded they are enqueued one by one: said, and the same fluxes. */
-static void check_no_graph(const char *name, const char *value, const char *words)
+static void check_no_graph(const char *settings, const char *name, const char *value,
+                           const char *words)
 {
     setenv(name, value, 1);
-    gwf_engine *engine = open_engine("batch=2");
+    gwf_engine *engine = open_engine(settings);
     unsetenv(name);
     gwf_engine *other = open_engine("batch=2");
     const size_t out = MAPS * outputs_of(engine);
@@ -415,13 +415,14 @@ static void check_no_graph(const char *name, const char *value, const char *word
 
 static void test_no_graph(void)
 {
-    check_no_graph("GWF_EMU_NO_CAPTURE", "1",
+    check_no_graph("batch=2 tune=on", "GWF_EMU_NO_CAPTURE", "1", "without a CUDA graph");
+    check_no_graph("batch=2", "GWF_EMU_NO_CAPTURE", "1",
                    "without a CUDA graph (backend cuda: cudnnBackendExecute: ");
-    check_no_graph("GWF_EMU_FAIL", "cudaStreamBeginCapture:1:900",
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaStreamBeginCapture:1:900",
                    "without a CUDA graph (backend cuda: cudaStreamBeginCapture: ");
-    check_no_graph("GWF_EMU_FAIL", "cudaStreamEndCapture:1:901",
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaStreamEndCapture:1:901",
                    "without a CUDA graph (backend cuda: cudaStreamEndCapture: ");
-    check_no_graph("GWF_EMU_FAIL", "cudaGraphInstantiate:1:2",
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaGraphInstantiate:1:2",
                    "without a CUDA graph (backend cuda: cudaGraphInstantiate: ");
 }
 
@@ -582,6 +583,70 @@ static void test_phases(void)
     gwf_free(&engine);
 }
 
+static long plans_made(void)
+{
+    long (*made)(void);
+    *(void **)&made = find_function("emu_plans_made");
+    return made();
+}
+
+/* What the log says of convolutions that there was no time for; 0: nothing. */
+static int left_over(const char *lines)
+{
+    int seconds = 0, measured = 0, left = 0;
+    const char *line = strstr(lines, " s were spent on measuring ");
+    while (line && line > lines && line[-1] != ' ') line--;
+    if (line)
+        sscanf(line, "%d s were spent on measuring %d convolutions, for %d there", &seconds,
+               &measured, &left);
+    return left;
+}
+
+/* Where plans take long to be made some convolutions are left over; the next runs go on, until all
+ * are measured. Time is counted in plans. */
+static void test_time(void)
+{
+    enum { SECONDS = 45, A_PLAN = 2, AT_ONCE = 4, ALIKE = 12 /* phases */, RUNS = 9 };
+    char folder[1024], settings[1200], lines[4096];
+    int runs = 0;
+    long made = 1;
+    snprintf(folder, sizeof folder, "%s", test_scratch("time"));
+    snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
+    setenv("GWF_EMU_BUILD", "2", 1);
+    gwf_engine *engine = open_engine("batch=1"); /* the emulated GPU is loaded then */
+    gwf_free(&engine);
+    for (; made > 0 && runs < RUNS; runs++) {
+        const long before = plans_made();
+        lines[0] = '\0';
+        check_ok(engine, open_with(settings, lines, &engine));
+        made = plans_made() - before;
+        CU_ASSERT_EQUAL(left_over(lines) > 0, runs == 0);
+        CU_ASSERT_TRUE(made - left_over(lines) <= SECONDS / A_PLAN + AT_ONCE + ALIKE);
+        CU_ASSERT_EQUAL(strstr(lines, measuring) != NULL, made > 0);
+        if (runs == 0) check_close(engine);
+        gwf_free(&engine);
+    }
+    CU_ASSERT_TRUE(runs > 2 && runs < RUNS);
+    unsetenv("GWF_EMU_BUILD");
+}
+
+/* Plans that were not measured are kept as well. */
+static void test_kept(void)
+{
+    char folder[1024], settings[1200];
+    snprintf(folder, sizeof folder, "%s", test_scratch("kept"));
+    snprintf(settings, sizeof settings, "tune=off cache=%s", folder);
+    gwf_engine *engine = open_engine(settings);
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 0");
+    gwf_free(&engine);
+    const long before = plans_made();
+    engine = open_engine(settings);
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 0");
+    CU_ASSERT_EQUAL(plans_made(), before);
+    check_close(engine);
+    gwf_free(&engine);
+}
+
 /* Nothing measured, nothing kept: what the heuristics name first that can be had. */
 static void test_no_choice(void)
 {
@@ -662,6 +727,8 @@ int main(void)
         {"too little memory", test_too_little_memory},
         {"plans are measured, checked and remembered", test_choices},
         {"plans side by side", test_phases},
+        {"measuring takes no more than its time", test_time},
+        {"plans that were not measured are kept", test_kept},
         {"plans without measuring", test_no_choice},
         {"which device", test_devices},
     };

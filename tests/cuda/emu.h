@@ -13,6 +13,7 @@
  *   GWF_EMU_MEMORY   bytes of its memory (default 4 GB)
  *   GWF_EMU_DRIVER   version of the driver (default 13000)
  *   GWF_EMU_EAGER    1: copies to the GPU are done as early as they may be, too
+ *   GWF_EMU_BUILD    seconds on its clock that a plan takes to be made
  *   GWF_EMU_FORGETS_NAN  1: every engine's ReLU makes 0 of NaN
  *   GWF_EMU_NO_CAPTURE   1: convolutions cannot be recorded in a graph
  *   GWF_EMU_FAIL     "CALL:N:CODE": the N-th call of that name fails with this error, and all later
@@ -41,6 +42,11 @@ void emu_finish(void);
 
 /* What was enqueued last in a stream, if nothing in it has to be done before. */
 void emu_hurry(cudaStream_t stream);
+
+/* The clock of its machine (core/clock.h here): that of the GPU, and what plans took to be made.
+ * How many were made, but those that were read. */
+double emu_clock(void);
+__attribute__((visibility("default"))) long emu_plans_made(void);
 
 /* Whether the stream is being recorded, which is in vain from now on. */
 int emu_spoil_capture(cudaStream_t stream);

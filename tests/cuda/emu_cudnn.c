@@ -441,6 +441,13 @@ static cudnnStatus_t read_plan(descriptor *d)
     return CUDNN_STATUS_SUCCESS;
 }
 
+static _Atomic long plans_made;
+
+long emu_plans_made(void)
+{
+    return plans_made;
+}
+
 static cudnnStatus_t finalize_plan(descriptor *d)
 {
     const descriptor *config =
@@ -452,8 +459,9 @@ static cudnnStatus_t finalize_plan(descriptor *d)
     d->engine = config->engine;
     d->tile = config->tile;
     d->split = config->split;
-    return d->engine == NO_PLAN ? refuse(CUDNN_STATUS_NOT_SUPPORTED, "this engine has no plans")
-                                : CUDNN_STATUS_SUCCESS;
+    if (d->engine == NO_PLAN) return refuse(CUDNN_STATUS_NOT_SUPPORTED, "this engine has no plans");
+    plans_made++;
+    return CUDNN_STATUS_SUCCESS;
 }
 
 static cudnnStatus_t finalize_pack(const descriptor *d)

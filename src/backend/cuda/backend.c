@@ -165,6 +165,7 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
 static gwf_status reserve_inside(gwf_context *context, size_t bytes, gwf_error *err)
 {
     gwf_cuda_device *device = &context->device;
+    gwf_cuda_tuner_report(&context->tuner);
     const size_t workspace = GWF_CUDA_BRANCHES * context->workspace_bytes;
     const size_t flags = ((size_t)context->n_steps + 1) * sizeof *context->overflow;
     GWF_TRY(gwf_cuda_allocate(device, bytes, "maps", (void **)&context->arena, err));
