@@ -109,6 +109,7 @@ typedef struct gwf_place {
     int device;           /* its number plus one; 0: by rank */
     int rank, ranks;      /* of the processes that see the same devices; ranks 0: this one alone */
     int ranks_per_device; /* that may share one; 0: as 1 */
+    bool none;            /* for backend auto there is none */
 } gwf_place;
 
 typedef struct gwf_backend_config {

@@ -234,7 +234,9 @@ static gwf_status choose_device(gwf_plugin *plugin)
     gwf_status status = gwf_comm_split_node(plugin->tile.comm, &node, &plugin->error);
     if (status == GWF_OK) status = gwf_devices_share(node, plugin->options, &plugin->error);
     gwf_comm_free(&node);
-    return gwf_agree(plugin->tile.comm, status, &plugin->error);
+    GWF_TRY(gwf_agree(plugin->tile.comm, status, &plugin->error));
+    gwf_devices_agree(plugin->tile.comm, plugin->options, &plugin->log);
+    return GWF_OK;
 }
 
 /* Ranks that compute: the engine on their tile. The others give the weights back. */
