@@ -135,7 +135,7 @@ test_on_gpu() {
 }
 
 test_on_cpu() {
-    GWF_TEST_BACKEND=cpu limited 300 "$here/bin/test_device"
+    GWF_TEST_PRECISION=fp32 GWF_TEST_BACKEND=cpu limited 300 "$here/bin/test_device"
 }
 
 agrees_with_cpu() {
