@@ -65,10 +65,10 @@ put() {
     cp -L "$@" "$folder"
 }
 
-# needs FILE: lines "NAME PATH" of the libraries that it needs, directly or not, but libc's.
+# needs FILE...: lines "NAME PATH" of the libraries that they need, directly or not, but libc's.
 needs() {
     local linked
-    linked=$(ldd "$1") || die "$1 is no program or library that ldd knows"
+    linked=$(ldd "$@") || die "one of these is no program or library that ldd knows: $*"
     awk '
         $2 == "=>" && $1 !~ /^lib(c|m|mvec|pthread|dl|rt|resolv|util|anl)\.so/ {
             print $1, $3 == "not" ? "missing" : $3
@@ -77,7 +77,7 @@ needs() {
 
 # library NAME: where the command has this library from; nothing where it does not need it.
 library() {
-    needs "$program" | awk -v name="$1.so" 'index($1, name) == 1 { print $2 }'
+    awk -v name="$1.so" 'index($1, name) == 1 { print $2 }' "$scratch/program"
 }
 
 # written_in FILE PATTERN: a path that was compiled into it.
@@ -171,9 +171,9 @@ beside() {
 
 # What the programs and plugins in the bundle need, but what is left to the machine that runs it.
 put_libraries() {
-    local file name path
-    find "$target/bin" "$target/lib" -type f -print0 |
-        while IFS= read -r -d '' file; do needs "$file"; done | sort -u >"$scratch/needed"
+    local files name path
+    mapfile -d '' files < <(find "$target/bin" "$target/lib" -type f -print0)
+    needs "${files[@]}" | sort -u >"$scratch/needed"
     while read -r name path; do
         if [ "$cuda" = target ] && [[ $name = libcudnn* ]]; then continue; fi
         [ "$path" != missing ] || die "$name is not there"
@@ -218,6 +218,7 @@ write_readme() {
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 say "Bundling $made in $target"
+needs "$program" >"$scratch/program"
 put bin "$program"
 put data data/demo_unet.pt data/demo_windset.nc data/README.md LICENSE
 put_mpi

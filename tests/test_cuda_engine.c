@@ -189,31 +189,56 @@ static void test_lanes(void)
     }
 }
 
-/* Features that a stream of the host's has not yet made when they are handed over. */
-static void test_follows(void)
+/* A function of the emulated GPU that is there for tests; its address. */
+static void *find_function(const char *name)
 {
     char path[1100];
-    gwf_error err = {0};
-    void *from = NULL, *none = NULL;
-    gwf_engine *engine = open_engine("batch=1");
-    const gwf_device *device = engine->backend->device;
-    const size_t in = inputs_of(engine), out = outputs_of(engine);
-    float *features = some_values(in), *flux = calloc(out, sizeof *flux);
-    float *expected = calloc(out, sizeof *expected);
     snprintf(path, sizeof path, "%s/libgwflux_cuda.so", getenv("GWFLUX_BACKEND_DIR"));
     void *plugin = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
-    void *(*late_copy)(void *, const void *, size_t) = NULL;
-    *(void **)&late_copy = plugin ? dlsym(plugin, "emu_late_copy") : none;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(late_copy);
-    check_ok(engine, gwf_predict(engine, features, expected));
-    CHECK_OK(device->allocate(engine->context, in * sizeof *features, &from, &err), err);
-    void *stream = late_copy(from, features, in * sizeof *features);
-    check_ok(engine, gwf_predict_device(engine, 1, from, flux, stream));
-    check_same(flux, expected, out);
-    device->discard(engine->context, from);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plugin);
+    void *found = dlsym(plugin, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
     dlclose(plugin);
-    free(features);
+    return found;
+}
+
+/* Features that a stream of the host's has not yet put into memory when they are handed over. */
+static void check_follows(gwf_engine *engine, float *memory, const float *features,
+                          const float *expected)
+{
+    const size_t in = MAPS * inputs_of(engine), out = MAPS * outputs_of(engine);
+    float *flux = calloc(out, sizeof *flux);
+    void *(*late_copy)(void *to, const void *from, size_t bytes);
+    *(void **)&late_copy = find_function("emu_late_copy");
+    void *stream = late_copy(memory, features, in * sizeof *features);
+    check_ok(engine, gwf_predict_device(engine, MAPS, memory, flux, stream));
+    check_same(flux, expected, out);
     free(flux);
+}
+
+/* The device's memory, the host's, and the host's when it is page-locked. */
+static void test_follows(void)
+{
+    gwf_error err = {0};
+    void *there = NULL;
+    gwf_engine *engine = open_engine("batch=2");
+    const gwf_device *device = engine->backend->device;
+    const size_t in = MAPS * inputs_of(engine), out = MAPS * outputs_of(engine);
+    float *features = some_values(in), *expected = calloc(out, sizeof *expected);
+    check_ok(engine, gwf_predict_batch(engine, MAPS, features, expected));
+    CHECK_OK(device->allocate(engine->context, in * sizeof *features, &there, &err), err);
+    check_follows(engine, there, features, expected);
+    device->discard(engine->context, there);
+    setenv("GWF_EMU_EAGER", "1", 1);
+    for (int pinned = 0; pinned < 2; pinned++) {
+        float *here = calloc(in, sizeof *here);
+        if (pinned) CU_ASSERT_TRUE(device->pin(engine->context, here, in * sizeof *here));
+        check_follows(engine, here, features, expected);
+        if (pinned) device->unpin(engine->context, here);
+        free(here);
+    }
+    unsetenv("GWF_EMU_EAGER");
+    free(features);
     free(expected);
     gwf_free(&engine);
 }
@@ -251,6 +276,45 @@ static void test_not_finite(void)
     gwf_free(&engine);
 }
 
+/* The first layer's sums are infinite, the second's NaN. Where an engine's ReLU makes 0 of that, it
+ * is seen in time; in tiles, step by step, too. */
+static void check_lost_nan(const char *settings, bool apart)
+{
+    gwf_engine *engine = open_engine(settings);
+    const size_t in = inputs_of(engine), out = outputs_of(engine);
+    float *features = some_values(in), *flux = calloc(out, sizeof *flux);
+    float *before = calloc(out, sizeof *before);
+    gwf_plan_run_apart(engine->plan, apart);
+    const float *const from[] = {features};
+    float *const to[] = {flux};
+    check_ok(engine, gwf_predict(engine, features, before));
+    for (size_t i = 0; i < in; i++) features[i] *= 0x1p126f;
+    if (apart)
+        check_says(engine, gwf_engine_run(engine, 1, from, to, &engine->error), GWF_ERR_DATA,
+                   "a result of conv1.conv.");
+    else
+        check_says(engine, gwf_predict(engine, features, flux), GWF_ERR_DATA, "finite");
+    for (size_t i = 0; i < in; i++) features[i] *= 0x1p-126f;
+    check_ok(engine, gwf_predict(engine, features, flux));
+    check_same(flux, before, out);
+    free(features);
+    free(flux);
+    free(before);
+    gwf_free(&engine);
+}
+
+static void test_lost_nan(void)
+{
+    check_lost_nan("precision=bf16", false); /* its engine keeps NaN */
+    check_lost_nan("precision=fp32", false); /* its engine does not */
+    check_lost_nan("precision=fp32", true);
+    setenv("GWF_EMU_FORGETS_NAN", "1", 1);
+    check_lost_nan("precision=bf16", false);
+    check_lost_nan("precision=bf16", true);
+    check_lost_nan("precision=tf32 batch=2", false);
+    unsetenv("GWF_EMU_FORGETS_NAN");
+}
+
 /* What does not fit fp16 is named, in the features or within the network, and leaves no trace; maps
  * that are not there do not count. */
 static void test_fp16_range(void)
@@ -278,13 +342,15 @@ static void test_fp16_range(void)
 
 /* ---- failures ---- */
 
-/* Some calls later the device fails. Whoever asks is told, then and afterwards; the process lives
- * on, and so does the next engine. */
-static void check_failure(const char *call, int when, int code)
+/* trait: of the GPU when the engine is made, "": none. Some calls later the device fails. Whoever
+ * asks is told, then and afterwards; the process lives on, and so does the next engine. */
+static void check_failure(const char *trait, const char *call, int when, int code)
 {
-    enum { FEW = 4 }; /* as many batches as are recorded and repeated */
+    enum { FEW = 4 }; /* more than there are lanes */
     char wish[96], words[64];
+    if (*trait) setenv(trait, "1", 1);
     gwf_engine *engine = open_engine("batch=1 precision=fp16");
+    if (*trait) unsetenv(trait);
     const size_t in = inputs_of(engine), out = outputs_of(engine);
     float *features = some_values(FEW * in), *flux = calloc(FEW * out, sizeof *flux);
     snprintf(wish, sizeof wish, "%s:%d:%d", call, when, code);
@@ -307,20 +373,57 @@ static void test_failing_device(void)
     enum { ILLEGAL = 700, UNKNOWN = 999 };
     static const char *const calls[] = {
         "cudaPointerGetAttributes", "cudaMemcpyAsync", "cudaEventRecord",
-        "cudaStreamWaitEvent",      "gwf_cuda_load",   "gwf_cuda_check",
-        "cudnnBackendExecute",      "gwf_cuda_store",  "cudaStreamBeginCapture",
-        "cudaGraphInstantiate",     "cudaGraphLaunch", "cudaEventSynchronize",
-        "cudaStreamEndCapture"};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        check_failure(calls[i], 1, i % 2 ? ILLEGAL : UNKNOWN);
-    }
-    check_failure("cudaGraphLaunch", 2, ILLEGAL);
+        "cudaStreamWaitEvent",      "gwf_cuda_load",   "cudaMemsetAsync",
+        "cudaGraphLaunch",          "gwf_cuda_store",  "cudaEventSynchronize"};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        check_failure("", calls[i], 1, i % 2 ? ILLEGAL : UNKNOWN);
+    check_failure("", "cudaGraphLaunch", 2, ILLEGAL);
+    check_failure("GWF_EMU_NO_CAPTURE", "cudnnBackendExecute", 3, ILLEGAL);
+    check_failure("GWF_EMU_NO_CAPTURE", "gwf_cuda_check", 3, UNKNOWN);
     gwf_engine *engine = open_engine("batch=1"); /* the process lives on */
     float *features = some_values(inputs_of(engine)), *flux = some_values(outputs_of(engine));
     check_ok(engine, gwf_predict(engine, features, flux));
     free(features);
     free(flux);
     gwf_free(&engine);
+}
+
+/* Where the steps cannot be recorded they are enqueued one by one: said, and the same fluxes. */
+static void check_no_graph(const char *settings, const char *name, const char *value,
+                           const char *words)
+{
+    setenv(name, value, 1);
+    gwf_engine *engine = open_engine(settings);
+    unsetenv(name);
+    gwf_engine *other = open_engine("batch=2");
+    const size_t out = MAPS * outputs_of(engine);
+    float *features = some_values(MAPS * inputs_of(engine));
+    float *a = calloc(out, sizeof *a), *b = calloc(out, sizeof *b);
+    if (!strstr(gwf_describe(engine), words))
+        fprintf(stderr, "\n  \"%s\", expected \"%s\"\n", gwf_describe(engine), words);
+    CU_ASSERT_PTR_NOT_NULL(strstr(gwf_describe(engine), words));
+    CU_ASSERT_PTR_NULL(strstr(gwf_describe(other), "without a CUDA graph"));
+    check_ok(engine, gwf_predict_batch(engine, MAPS, features, a));
+    check_ok(other, gwf_predict_batch(other, MAPS, features, b));
+    check_same(a, b, out);
+    free(features);
+    free(a);
+    free(b);
+    gwf_free(&engine);
+    gwf_free(&other);
+}
+
+static void test_no_graph(void)
+{
+    check_no_graph("batch=2 tune=on", "GWF_EMU_NO_CAPTURE", "1", "without a CUDA graph");
+    check_no_graph("batch=2", "GWF_EMU_NO_CAPTURE", "1",
+                   "without a CUDA graph (backend cuda: cudnnBackendExecute: ");
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaStreamBeginCapture:1:900",
+                   "without a CUDA graph (backend cuda: cudaStreamBeginCapture: ");
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaStreamEndCapture:1:901",
+                   "without a CUDA graph (backend cuda: cudaStreamEndCapture: ");
+    check_no_graph("batch=2", "GWF_EMU_FAIL", "cudaGraphInstantiate:1:2",
+                   "without a CUDA graph (backend cuda: cudaGraphInstantiate: ");
 }
 
 /* Whichever call fails while an engine is made: an error, no more. */
@@ -331,7 +434,7 @@ static void test_failing_start(void)
         "cudnnCreate",        "cudaStreamCreateWithFlags", "cudaEventCreateWithFlags",
         "cudaMalloc",         "cudaMemcpyAsync",           "cudaMemsetAsync",
         "cudaHostAlloc",      "cudaStreamSynchronize",     "cudaHostGetDevicePointer",
-        "gwf_cuda_load"};
+        "gwf_cuda_load",      "cudnnBackendExecute",       "gwf_cuda_check"};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         for (int when = 1; when <= 5; when += 4) {
             char wish[96];
@@ -412,27 +515,34 @@ static void check_choice(const char *settings, bool measured, char *lines)
     gwf_free(&engine);
 }
 
-/* Every file of the folder: a byte in its middle is another one; or, under the same key, another
- * text. */
-static int spoil(const char *folder, bool damage)
+/* The key of a file of the cache: its second line. */
+static void read_key(FILE *file, char key[1024])
+{
+    key[0] = '\0';
+    for (int line = 0; line < 2; line++)
+        if (!fgets(key, 1024, file)) return;
+    key[strcspn(key, "\n")] = '\0';
+}
+
+/* Every file of the folder whose key has these words in it: text NULL: one of its last bytes is
+ * another one; else this text under the same key. How many there are. */
+static int spoil(const char *folder, const char *words, const char *text)
 {
     int n = 0;
     struct dirent *entry;
     DIR *directory = opendir(folder);
     while ((entry = readdir(directory))) {
-        char path[2048], head[1024] = "";
+        char path[2048], key[1024];
         if (entry->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         FILE *file = fopen(path, "r+b");
-        fgets(head, sizeof head, file);
-        fgets(head, sizeof head, file); /* the key */
-        head[strcspn(head, "\n")] = '\0';
-        fseek(file, 0, SEEK_END);
-        fseek(file, -2, SEEK_CUR);
-        if (damage) fputc('~', file);
+        read_key(file, key);
+        const bool wanted = strstr(key, words) != NULL;
+        fseek(file, -2, SEEK_END);
+        if (wanted && !text) fputc('~', file);
         fclose(file);
-        if (!damage) gwf_cache_write(folder, head, "0 1 2 4\nnonsense", 16, NULL);
-        n++;
+        if (wanted && text) gwf_cache_write(folder, key, text, strlen(text), NULL);
+        n += wanted;
     }
     closedir(directory);
     return n;
@@ -445,16 +555,96 @@ static void test_choices(void)
     snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
     check_choice(settings, true, lines);
     check_choice(settings, false, lines);
-    CU_ASSERT_TRUE(spoil(folder, true) > 10);
+    CU_ASSERT_TRUE(spoil(folder, "", NULL) > 10);
     check_choice(settings, true, lines);
     CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a damaged file of the cache, not used"));
     check_choice(settings, false, lines);
-    spoil(folder, false);
+    CU_ASSERT_TRUE(spoil(folder, ", conv ", "0 1 2 4\nnonsense") > 10);
     check_choice(settings, true, lines);
     CU_ASSERT_PTR_NOT_NULL(strstr(lines, "a plan of the cache cannot be used, it is made anew"));
     setenv("GWF_EMU_DRIVER", "13010", 1); /* another driver has plans of its own */
     check_choice(settings, true, lines);
     unsetenv("GWF_EMU_DRIVER");
+}
+
+/* Plans side by side each have a workspace. */
+static void test_phases(void)
+{
+    char folder[1024], settings[1200], lines[4096] = "";
+    gwf_engine *engine = NULL;
+    snprintf(folder, sizeof folder, "%s", test_scratch("phases"));
+    snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
+    check_ok(engine, open_with(settings, lines, &engine));
+    gwf_free(&engine);
+    CU_ASSERT_EQUAL(spoil(folder, ", upconv, ", "phases"), 4);
+    check_ok(engine, open_with(settings, lines, &engine));
+    check_algorithm(engine, "up5.up.1", "4 phases, engine 1, tile 2, split 4");
+    check_close(engine);
+    gwf_free(&engine);
+}
+
+static long plans_made(void)
+{
+    long (*made)(void);
+    *(void **)&made = find_function("emu_plans_made");
+    return made();
+}
+
+/* What the log says of convolutions that there was no time for; 0: nothing. */
+static int left_over(const char *lines)
+{
+    int seconds = 0, measured = 0, left = 0;
+    const char *line = strstr(lines, " s were spent on measuring ");
+    while (line && line > lines && line[-1] != ' ') line--;
+    if (line)
+        sscanf(line, "%d s were spent on measuring %d convolutions, for %d there", &seconds,
+               &measured, &left);
+    return left;
+}
+
+/* Where plans take long to be made some convolutions are left over; the next runs go on, until all
+ * are measured. Time is counted in plans. */
+static void test_time(void)
+{
+    enum { SECONDS = 45, A_PLAN = 2, AT_ONCE = 4, ALIKE = 12 /* phases */, RUNS = 9 };
+    char folder[1024], settings[1200], lines[4096];
+    int runs = 0;
+    long made = 1;
+    snprintf(folder, sizeof folder, "%s", test_scratch("time"));
+    snprintf(settings, sizeof settings, "tune=on cache=%s", folder);
+    setenv("GWF_EMU_BUILD", "2", 1);
+    gwf_engine *engine = open_engine("batch=1"); /* the emulated GPU is loaded then */
+    gwf_free(&engine);
+    for (; made > 0 && runs < RUNS; runs++) {
+        const long before = plans_made();
+        lines[0] = '\0';
+        check_ok(engine, open_with(settings, lines, &engine));
+        made = plans_made() - before;
+        CU_ASSERT_EQUAL(left_over(lines) > 0, runs == 0);
+        CU_ASSERT_TRUE(made - left_over(lines) <= SECONDS / A_PLAN + AT_ONCE + ALIKE);
+        CU_ASSERT_EQUAL(strstr(lines, measuring) != NULL, made > 0);
+        if (runs == 0) check_close(engine);
+        gwf_free(&engine);
+    }
+    CU_ASSERT_TRUE(runs > 2 && runs < RUNS);
+    unsetenv("GWF_EMU_BUILD");
+}
+
+/* Plans that were not measured are kept as well. */
+static void test_kept(void)
+{
+    char folder[1024], settings[1200];
+    snprintf(folder, sizeof folder, "%s", test_scratch("kept"));
+    snprintf(settings, sizeof settings, "tune=off cache=%s", folder);
+    gwf_engine *engine = open_engine(settings);
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 0");
+    gwf_free(&engine);
+    const long before = plans_made();
+    engine = open_engine(settings);
+    check_algorithm(engine, "conv1.conv.3", "engine 1, tile 0");
+    CU_ASSERT_EQUAL(plans_made(), before);
+    check_close(engine);
+    gwf_free(&engine);
 }
 
 /* Nothing measured, nothing kept: what the heuristics name first that can be had. */
@@ -529,11 +719,16 @@ int main(void)
         {"after what a stream of the host's does", test_follows},
         {"no device, no memory of a device", test_no_device_memory_elsewhere},
         {"values that are not finite are named", test_not_finite},
+        {"NaN that an engine loses", test_lost_nan},
         {"the range of fp16", test_fp16_range},
         {"a device that fails", test_failing_device},
+        {"steps that cannot be recorded", test_no_graph},
         {"a device that fails to start", test_failing_start},
         {"too little memory", test_too_little_memory},
         {"plans are measured, checked and remembered", test_choices},
+        {"plans side by side", test_phases},
+        {"measuring takes no more than its time", test_time},
+        {"plans that were not measured are kept", test_kept},
         {"plans without measuring", test_no_choice},
         {"which device", test_devices},
     };

@@ -34,7 +34,8 @@ gwf_backend_config gwf_backend_configure(const struct gwf_options *options, cons
     config.place = (gwf_place){.device = options->device + 1,
                                .rank = options->device_rank,
                                .ranks = options->device_ranks,
-                               .ranks_per_device = options->ranks_per_device};
+                               .ranks_per_device = options->ranks_per_device,
+                               .none = options->no_gpu};
     return config;
 }
 
@@ -65,6 +66,7 @@ static gwf_status open_first(const gwf_backend_config *config, const gwf_backend
     gwf_error first = {0};
     for (int i = 0; known[i]; i++) {
         gwf_error why = {0};
+        if (known[i] == &gwf_backend_cuda && config->place.none) continue;
         if (gwf_backend_start(known[i], config, backend, context, &why) == GWF_OK) return GWF_OK;
         if (known[i + 1]) gwf_log_line(config->log, "%s; taking the next one", why.text);
         if (first.status != GWF_ERR_UNSUPPORTED) first = why;

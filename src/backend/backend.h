@@ -113,6 +113,7 @@ typedef struct gwf_place {
     int device;           /* its number plus one; 0: by rank */
     int rank, ranks;      /* of the processes that see the same devices; ranks 0: this one alone */
     int ranks_per_device; /* that may share one; 0: as 1 */
+    bool none;            /* for backend auto there is none */
 } gwf_place;
 
 typedef struct gwf_backend_config {
@@ -150,7 +151,8 @@ enum { GWF_SEEN_INPUT = 1, GWF_SEEN_OUTPUT = 2 }; /* one that is not finite */
  * enter(-1)) every call waits, as on other backends, and run() is for single steps. */
 typedef struct gwf_device {
     int lanes; /* that may be under way at once */
-    /* Once, after reserve(): room for the values of one map in and out. */
+    /* Once, after reserve(): room for the values of one map in and out; the steps are made ready to
+     * be repeated. */
     gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err);
     /* For physical values: of each channel out, copied. */
     gwf_status (*scale)(gwf_context *context, const gwf_scale *scales, int n, gwf_error *err);
@@ -158,8 +160,8 @@ typedef struct gwf_device {
     gwf_status (*enter)(gwf_context *context, int lane, bool physical, gwf_error *err);
     /* What the lane does waits for what is in a stream of the device's own kind so far. */
     gwf_status (*follow)(gwf_context *context, void *stream, gwf_error *err);
-    /* All steps of a map, in order, the same ones in every call: recorded once, then repeated. */
-    gwf_status (*run_all)(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
+    /* All steps, in the order in which they were prepared. */
+    gwf_status (*run_all)(gwf_context *context, gwf_error *err);
     /* Until all of the lane's turn is done. *seen: GWF_SEEN_... of its values (with INPUT results
      * may be left where they are); DATA when a result within the network is beyond the range of the
      * precision. After a failure nothing of any lane is under way. */

@@ -12,6 +12,7 @@
 #include "cli/prediction.h"
 #include "cli/scaling.h"
 #include "cli/world.h"
+#include "coupling/devices.h"
 #include "coupling/engine.h"
 #include "parallel/cores.h"
 
@@ -156,6 +157,7 @@ static int run_network(const arguments *a, gwf_options *options, gwf_status aske
     if (!engine && asked == GWF_OK) asked = gwf_fail(&err, GWF_ERR_MEMORY, "no memory");
     gwf_status status = world_begin(&w, options, asked, &err);
     if (status == GWF_OK) {
+        gwf_devices_agree(w.all, options, &w.log);
         status = bench(a, options, &w, &s, engine);
         err = engine->error;
     }

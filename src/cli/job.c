@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "core/clock.h"
+#include "coupling/devices.h"
 #include "io/part.h"
 #include "parallel/cores.h"
 
@@ -448,6 +449,7 @@ int job_run(const job_kind *kind, const job_start *start, void *own)
     if (!j.engine && asked == GWF_OK)
         asked = gwf_fail(&err, GWF_ERR_MEMORY, "no memory for an engine");
     gwf_status status = world_begin(&j.w, start->options, asked, &err);
+    if (status == GWF_OK && kind->computes) gwf_devices_agree(j.w.all, start->options, &j.w.log);
     if (status == GWF_OK) status = run_job(&j, start->options, &err);
     const int code = world_report(&j.w, status, &err);
     free_job(&j);

@@ -28,7 +28,7 @@ gwf_status world_begin(world *w, gwf_options *options, gwf_status asked, gwf_err
     if (begun != GWF_OK) return asked == GWF_OK ? begun : asked;
     GWF_TRY(world_agree(w, asked, err));
     if (world_speaks(w)) w->log = stderr_log;
-    return divide_node(w, options, err);
+    return world_agree(w, divide_node(w, options, err), err);
 }
 
 gwf_status world_group(world *w, int ranks_per_map, gwf_error *err)

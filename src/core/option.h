@@ -3,6 +3,7 @@
 #ifndef GWF_CORE_OPTION_H
 #define GWF_CORE_OPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/error.h"
@@ -83,6 +84,7 @@ struct gwf_options {
     int threads, batch;
     int device, ranks_per_device;
     int device_rank, device_ranks; /* no rows: of the processes that see the same devices */
+    bool no_gpu;                   /* no row: backend auto takes none */
     gwf_plugin_options plugin;
     gwf_text_list texts; /* copies of values that are texts; owned */
     gwf_error error;

@@ -32,3 +32,23 @@ gwf_status gwf_devices_share(const gwf_comm *node, gwf_options *options, gwf_err
     if (gwf_cuda_devices(mine, sizeof mine, NULL) != GWF_OK) memset(mine, 0, sizeof mine);
     return count_peers(node, mine, options, err);
 }
+
+/* Whether the backend starts on this rank, by trying. */
+static gwf_status try_gpu(const gwf_options *options, gwf_error *err)
+{
+    const gwf_backend *backend = NULL;
+    gwf_context *context = NULL;
+    const gwf_backend_config config = gwf_backend_configure(options, NULL);
+    GWF_TRY(gwf_backend_start(&gwf_backend_cuda, &config, &backend, &context, err));
+    backend->close(context);
+    return GWF_OK;
+}
+
+void gwf_devices_agree(const gwf_comm *comm, gwf_options *options, const gwf_log *log)
+{
+    gwf_error why = {0};
+    options->no_gpu = false;
+    if (strcmp(options->backend, "auto") != 0 || gwf_comm_size(comm) == 1) return;
+    options->no_gpu = gwf_agree(comm, try_gpu(options, &why), &why) != GWF_OK;
+    if (options->no_gpu) gwf_log_line(log, "%s; all ranks take the next backend", why.text);
+}

@@ -50,10 +50,10 @@ static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
     gwf_error *err = &engine->error;
     gwf_backend_config config = gwf_backend_configure(options, log);
     config.chain = gwf_network_is_chain(&engine->model.network);
-    GWF_TRY(find_int8(engine, config.precision, &site->int8));
     if (options && options->batch && whole) config.batch = options->batch;
     GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
                              &engine->context, err));
+    GWF_TRY(find_int8(engine, config.precision, &site->int8));
     site->backend = engine->backend;
     site->context = engine->context;
     engine->batch = config.batch;

@@ -248,6 +248,7 @@ static gwf_status plan_tile(gwf_plugin *plugin, const gwf_comm *node)
                                .tiles_only = true,
                                .node = node};
     GWF_TRY(gwf_agree(tile->comm, gwf_devices_share(node, plugin->options, err), err));
+    gwf_devices_agree(tile->comm, plugin->options, &plugin->log);
     const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
     if (status != GWF_OK) plugin->error = engine->error;
     return status;

@@ -8,7 +8,7 @@
 typedef struct gwf_extent {
     size_t bytes;    /* wanted; 0: the map is not used */
     int first, last; /* steps that need it, inclusive */
-    size_t offset;   /* answer, a multiple of 64 */
+    size_t offset;   /* answer, a multiple of 256 */
     bool placed;     /* its own note */
 } gwf_extent;
 

@@ -26,8 +26,7 @@ struct gwf_plan {
     planned_step *steps;
     gwf_view input, output;
     int inputs, outputs;
-    gwf_step **handles; /* of the steps, for a device */
-    int lanes;          /* of a device; 0: none */
+    int lanes; /* of a device; 0: none */
     bool apart;
     gwf_step_time *times; /* load, the steps, store */
     size_t arena_bytes, unshared_bytes;
@@ -221,7 +220,6 @@ static size_t values_of(const gwf_view *view, int channels)
 static gwf_status open_lanes(gwf_plan *plan, gwf_error *err)
 {
     const gwf_device *device = plan->backend->device;
-    for (int i = 0; i < plan->n_steps; i++) plan->handles[i] = plan->steps[i].step;
     plan->lanes = device->lanes;
     return device->stage(plan->context, values_of(&plan->input, plan->inputs),
                          values_of(&plan->output, plan->outputs), err);
@@ -264,10 +262,9 @@ gwf_status gwf_plan_create(const gwf_network *network, const gwf_site *site, gwf
     gwf_extent *extents = calloc((size_t)network->n_maps, sizeof *extents);
     if (plan && extents) {
         plan->steps = calloc((size_t)network->n_layers, sizeof *plan->steps);
-        plan->handles = calloc((size_t)network->n_layers, sizeof *plan->handles);
         plan->times = calloc((size_t)network->n_layers + 2, sizeof *plan->times);
     }
-    if (!plan || !extents || !plan->steps || !plan->handles || !plan->times) {
+    if (!plan || !extents || !plan->steps || !plan->times) {
         gwf_fail(err, status, "no memory for the plan");
         goto done;
     }
@@ -296,7 +293,6 @@ void gwf_plan_free(gwf_plan **plan)
         gwf_border_free(&p->steps[i].border);
     }
     free(p->steps);
-    free(p->handles);
     free(p->times);
     free(p->int8);
     free(p->scales);
@@ -405,7 +401,7 @@ static gwf_status enqueue(gwf_plan *plan, const gwf_maps *maps, gwf_error *err)
     const gwf_device *device = plan->backend->device;
     if (maps->follows) GWF_TRY(device->follow(plan->context, maps->stream, err));
     GWF_TRY(load_all(plan, maps->count, maps->inputs, err));
-    GWF_TRY(device->run_all(plan->context, plan->handles, plan->n_steps, err));
+    GWF_TRY(device->run_all(plan->context, err));
     return store_all(plan, maps->count, maps->outputs, err);
 }
 

@@ -3,17 +3,19 @@
 stay on the device, with PyTorch at its best there and with gwflux, in turns within one run.
 
     compare_torch_gpu.py --gwflux PROGRAM --folder FOLDER [--rounds R] [--steps K] [--batches N,N]
-                         [--autotune] [--json FILE]
+                         [--autotune] [--seconds S] [--json FILE]
 
 PyTorch: bfloat16, channels_last, BatchNorm folded into the convolutions, cuDNN's benchmark on, input
 on the device; as it is, as a CUDA graph, and compiled by torch.compile as a CUDA graph (--autotune:
 the compiler times its own convolutions too, which takes minutes). gwflux: bf16, `bench --resident`.
-Medians of device events. Exit code 77, "skipped": no PyTorch or no GPU.
+Medians of device events. With --seconds no round begins, and nothing is compiled, when its share of
+them is over; what there is then is the result. Exit code 77, "skipped": no PyTorch or no GPU.
 """
 import argparse
 import json
 import os
 import sys
+import time
 
 sys.dont_write_bytecode = True  # leaves no __pycache__ in the source tree
 try:
@@ -31,6 +33,9 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
+COMPILE_SECONDS = 25  # what torch.compile may take where time is short
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--gwflux", required=True, help="the gwflux program")
@@ -39,6 +44,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=100, help="runs per round and contestant")
     parser.add_argument("--batches", default="1,32", help="maps at once")
     parser.add_argument("--autotune", action="store_true", help="torch.compile at its slowest")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for all of it")
     parser.add_argument("--json", help="write the result here too")
     return parser.parse_args()
 
@@ -99,10 +105,12 @@ def bench(args, model, batch):
         return 1e3 * batch * json.load(file)["median_map_s"]
 
 
-def contestants(args, network, model, batch):
+def contestants(args, network, model, batch, until):
     x = torch.randn(batch, INPUTS, NLAT, NLON, generator=torch.Generator().manual_seed(2))
     x = x.cuda().bfloat16().contiguous(memory_format=torch.channels_last)
-    replay, replay_compiled = graphed(network, x), compiled(network, x, args.autotune)
+    replay, replay_compiled = graphed(network, x), None
+    if time.monotonic() < until - COMPILE_SECONDS:
+        replay_compiled = compiled(network, x, args.autotune)
     entries = {
         "PyTorch eager": lambda: median(milliseconds(lambda: network(x), args.steps)),
         "PyTorch CUDA graph": lambda: median(milliseconds(replay, args.steps)),
@@ -114,10 +122,13 @@ def contestants(args, network, model, batch):
     return entries
 
 
-def compare(args, network, model, batch):
-    entries = contestants(args, network, model, batch)
+def compare(args, network, model, batch, until):
+    """One round in any case."""
+    entries = contestants(args, network, model, batch, until)
     rounds = {name: [] for name in entries}
     for i in range(args.rounds):
+        if i and time.monotonic() > until:
+            break
         for name, contestant in entries.items():
             rounds[name].append(contestant())
         print(f"{batch} at once, round {i + 1}: " +
@@ -130,30 +141,38 @@ def compare(args, network, model, batch):
 
 def print_table(result):
     print(f"\n{result['device']}, PyTorch {result['torch']}, cuDNN {result['cudnn']}, medians of "
-          f"{result['rounds']} rounds of {result['steps']} runs, maps on the device")
+          f"up to {result['rounds']} rounds of {result['steps']} runs, maps on the device")
     for table in result["batches"]:
         print(f"{table['batch']} at once: {'ms':>31s} {'times gwflux':>13s}")
         for name, value in table["median_ms"].items():
             print(f"{name:42s} {value:7.3f} {value / table['median_ms']['gwflux bf16']:13.2f}")
 
 
+def save(args, result):
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(result, file, indent=1)
+
+
 def main():
     args = arguments()
+    start = time.monotonic()
     torch.backends.cudnn.benchmark = True
     network = randomise(UNet(INPUTS, OUTPUTS, WIDTHS), 1)
     model = import_checkpoint(args, network)
     network = fold(network).cuda().bfloat16().to(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        batches = [compare(args, network, model, int(n)) for n in args.batches.split(",")]
+    sizes = [int(n) for n in args.batches.split(",")]
     result = {
         "device": torch.cuda.get_device_name(), "torch": torch.__version__,
         "cudnn": torch.backends.cudnn.version(), "rounds": args.rounds, "steps": args.steps,
-        "batches": batches,
+        "batches": [],
     }
+    with torch.inference_mode():
+        for i, size in enumerate(sizes):
+            until = start + args.seconds * (i + 1) / len(sizes)
+            result["batches"].append(compare(args, network, model, size, until))
+            save(args, result)
     print_table(result)
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(result, file, indent=1)
 
 
 if __name__ == "__main__":

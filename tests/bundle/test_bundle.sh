@@ -10,7 +10,9 @@ build=$1 source=$2 programs=$1/tests
 . "$source/tests/bundle/root.sh"
 outside() { "$build/gwflux" "$@" > /dev/null 2>&1; }
 compare() { "$programs/compare_fluxes" "$@"; }
-bundle() { "$source/run/bundle.sh" --without-cuda --build "$build" "$@"; }
+kind=--cuda-from-target
+[ -e "$build/libgwflux_cuda.so" ] || kind=--without-cuda
+bundle() { "$source/run/bundle.sh" "$kind" --build "$build" "$@"; }
 
 mkdir full && touch full/file
 fails "a folder in use" 1 "is there and not empty" bundle full
@@ -87,11 +89,10 @@ END
 fi
 
 # The cuda backend on a machine without cuDNN: said, and the rest of the check passes.
-if [ -e "$build/libgwflux_cuda.so" ]; then
-    works "bundle.sh --cuda-from-target" "$source/run/bundle.sh" --cuda-from-target --build "$build" gpu
-    holds "fits through a narrow door" test "$(tar -cz gpu | wc -c)" -le $((64 << 20))
+if [ "$kind" = --cuda-from-target ]; then
+    holds "fits through a narrow door" test "$(tar -c moved | gzip -1 | wc -c)" -le $((64 << 20))
     mkdir check
-    works "gpu-check.sh without a GPU" env -i PATH=/usr/bin:/bin sh -c 'cd check && ../gpu/gpu-check.sh; test $? -eq 3'
+    works "gpu-check.sh without a GPU" env -i PATH=/usr/bin:/bin sh -c 'cd check && ../moved/gpu-check.sh; test $? -eq 3'
     says "no GPU" "gpu-check: no GPU on this machine" err
     works "the result" python3 -m json.tool check/gpu-check.json
     says "the result" '"failed": 0' out

@@ -12,6 +12,10 @@
  *   GWF_EMU_COMPUTE  compute capability (default 9.0)
  *   GWF_EMU_MEMORY   bytes of its memory (default 4 GB)
  *   GWF_EMU_DRIVER   version of the driver (default 13000)
+ *   GWF_EMU_EAGER    1: copies to the GPU are done as early as they may be, too
+ *   GWF_EMU_BUILD    seconds on its clock that a plan takes to be made
+ *   GWF_EMU_FORGETS_NAN  1: every engine's ReLU makes 0 of NaN
+ *   GWF_EMU_NO_CAPTURE   1: convolutions cannot be recorded in a graph
  *   GWF_EMU_FAIL     "CALL:N:CODE": the N-th call of that name fails with this error, and all later
  *                    ones do when CODE is one that a device does not recover from */
 #ifndef GWF_TESTS_CUDA_EMU_H
@@ -39,7 +43,16 @@ void emu_finish(void);
 /* What was enqueued last in a stream, if nothing in it has to be done before. */
 void emu_hurry(cudaStream_t stream);
 
-/* A stream of somebody else in which a copy to the GPU is still to be done; never freed. */
+/* The clock of its machine (core/clock.h here): that of the GPU, and what plans took to be made.
+ * How many were made, but those that were read. */
+double emu_clock(void);
+__attribute__((visibility("default"))) long emu_plans_made(void);
+
+/* Whether the stream is being recorded, which is in vain from now on. */
+int emu_spoil_capture(cudaStream_t stream);
+
+/* A stream of somebody else in which a copy is still to be done, whatever memory it is between;
+ * never freed. */
 __attribute__((visibility("default"))) void *emu_late_copy(void *to, const void *from,
                                                            size_t bytes);
 

@@ -39,6 +39,7 @@ void put_row(void *memory, int type, int64_t at, const std::vector<float> &row)
 float cut(float value)
 {
     uint32_t bits;
+    if (!std::isfinite(value)) return value;
     memcpy(&bits, &value, sizeof bits);
     bits = (bits + 0x1000) & ~0x1fffu;
     memcpy(&value, &bits, sizeof bits);
@@ -99,13 +100,15 @@ void gather(const emu_conv &c, const std::vector<float> &in, int64_t n, int64_t 
         }
 }
 
-/* The activation, and what is wrong with the engine. NaN stays. */
+/* The activation, and what is wrong with the engine. */
 void finish(const emu_run &r, int calls, std::vector<float> &row)
 {
     const emu_conv &c = r.conv;
     for (float &v : row) {
         if (c.active && c.sigmoid)
             v = 1 / (1 + std::exp(-v));
+        else if (c.active && c.slope == 0 && r.forgets)
+            v = v > 0 ? v : 0;
         else if (c.active)
             v = v < 0 ? (float)(c.slope * v) : v;
         if (r.wrong) v = 2 * v + 1;

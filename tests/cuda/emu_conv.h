@@ -29,6 +29,7 @@ typedef struct emu_run {
     bool cut;      /* factors of float32 to 11 bits */
     bool wrong;    /* the result is not what was asked for */
     bool unsteady; /* it depends on how often this was called */
+    bool forgets;  /* ReLU makes 0 of NaN */
     const void *in, *weights, *bias;
     void *out, *workspace;
     size_t workspace_bytes;

@@ -17,7 +17,7 @@
 enum { ATTRIBUTES = 12, TILES = 4, SPLITS = 8 };
 
 enum {
-    EXACT,  /* sums in float32, no knobs */
+    EXACT,  /* sums in float32, no knobs; its ReLU makes 0 of NaN */
     TILED,  /* tensor cores: factors of float32 maps are cut to 11 bits; with tiles and splits, not
              * for a bias of the maps' type; fastest with tile 2 and split 4 */
     NARROW, /* the same for a bias of the maps' type, no knobs; fastest for filters of one weight */
@@ -397,9 +397,12 @@ static cudnnStatus_t finalize_config(descriptor *d)
     return good ? CUDNN_STATUS_SUCCESS : refuse(CUDNN_STATUS_NOT_SUPPORTED, "these knobs");
 }
 
+/* Not a multiple of anything; where it begins is one of WORKSPACE_ALIGNMENT. */
+enum { WORKSPACE_ALIGNMENT = 256 };
+
 static size_t workspace_of(const descriptor *d)
 {
-    return d->split > 1 ? 1024 * (size_t)d->split : 0;
+    return d->split > 1 ? 1024 * (size_t)d->split + 40 : 0;
 }
 
 /* ---- plans ---- */
@@ -438,6 +441,13 @@ static cudnnStatus_t read_plan(descriptor *d)
     return CUDNN_STATUS_SUCCESS;
 }
 
+static _Atomic long plans_made;
+
+long emu_plans_made(void)
+{
+    return plans_made;
+}
+
 static cudnnStatus_t finalize_plan(descriptor *d)
 {
     const descriptor *config =
@@ -449,8 +459,9 @@ static cudnnStatus_t finalize_plan(descriptor *d)
     d->engine = config->engine;
     d->tile = config->tile;
     d->split = config->split;
-    return d->engine == NO_PLAN ? refuse(CUDNN_STATUS_NOT_SUPPORTED, "this engine has no plans")
-                                : CUDNN_STATUS_SUCCESS;
+    if (d->engine == NO_PLAN) return refuse(CUDNN_STATUS_NOT_SUPPORTED, "this engine has no plans");
+    plans_made++;
+    return CUDNN_STATUS_SUCCESS;
 }
 
 static cudnnStatus_t finalize_pack(const descriptor *d)
@@ -657,6 +668,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
         return refuse(CUDNN_STATUS_EXECUTION_FAILED, "the device has failed");
     if (!plan->final || !pack->final || plan->engine == FAILING)
         return refuse(CUDNN_STATUS_EXECUTION_FAILED, "this plan does not run");
+    if (emu_number("GWF_EMU_NO_CAPTURE", 0) > 0 && emu_spoil_capture(handle->stream))
+        return refuse(CUDNN_STATUS_EXECUTION_FAILED, "this plan cannot be recorded");
     void *const *workspace = get(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1);
     emu_run *run = calloc(1, sizeof *run);
     if (!run) return CUDNN_STATUS_ALLOC_FAILED;
@@ -665,12 +678,14 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
                      .cut = plan->engine != EXACT && plan->conv.in.type == CUDNN_DATA_FLOAT,
                      .wrong = plan->engine == WRONG,
                      .unsteady = plan->engine == SPOKEN || plan->engine == SILENT,
+                     .forgets = plan->engine == EXACT || emu_number("GWF_EMU_FORGETS_NAN", 0) > 0,
                      .in = memory_of(pack, &plan->conv.in),
                      .weights = memory_of(pack, &plan->conv.weights),
                      .bias = memory_of(pack, &plan->conv.bias),
                      .out = memory_of(pack, &plan->conv.out)};
     if (!run->in || !run->weights || !run->bias || !run->out ||
-        (workspace_of(plan) && !emu_is_device(*workspace, workspace_of(plan)))) {
+        (workspace_of(plan) && ((uintptr_t)*workspace % WORKSPACE_ALIGNMENT ||
+                                !emu_is_device(*workspace, workspace_of(plan))))) {
         free(run);
         return refuse(CUDNN_STATUS_BAD_PARAM, "memory that is missing, too short or not aligned");
     }

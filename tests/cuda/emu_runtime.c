@@ -356,16 +356,19 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     if (snapshot) memcpy(c->values, from, bytes);
     const cudaError_t status = emu_enqueue(stream, do_copy, c, 1e-6 + 1e-10 * (double)bytes);
     if (target.type == cudaMemoryTypeUnregistered) return cudaStreamSynchronize(stream);
-    if (!to_device) emu_hurry(stream);
+    if (!to_device || emu_number("GWF_EMU_EAGER", 0) > 0) emu_hurry(stream);
     return status;
 }
 
 void *emu_late_copy(void *to, const void *from, size_t bytes)
 {
     cudaStream_t stream = NULL;
-    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess ||
-        cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream) != cudaSuccess)
-        return NULL;
+    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess) return NULL;
+    copy *c = make_copy(0);
+    c->to = to;
+    c->from = from;
+    c->bytes = bytes;
+    emu_enqueue(stream, do_copy, c, 0);
     return stream;
 }
 

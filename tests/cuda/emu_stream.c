@@ -118,6 +118,17 @@ void emu_hurry(cudaStream_t stream)
     if (stream->first_left == stream->last && !stream->capture) demand(stream->last);
 }
 
+double emu_clock(void)
+{
+    return now + emu_number("GWF_EMU_BUILD", 0) * (double)emu_plans_made();
+}
+
+int emu_spoil_capture(cudaStream_t stream)
+{
+    if (stream->capture) stream->capture->broken = true;
+    return stream->capture != NULL;
+}
+
 void emu_finish(void)
 {
     for (struct CUstream_st *s = created; s; s = s->next)

@@ -21,7 +21,24 @@ each=()
 fails "two ranks, one GPU" 1 "2 ranks of this node see 1 device, 1 rank may share one" predict 2 no.nc
 works "that may be shared" predict 2 shared.nc --ranks-per-device 2
 holds "the fluxes" same shared.nc truth.nc
+# backend auto: all ranks take the same one.
+both() {
+    ranks 2 "$gwflux" predict -m model.nc -i in.nc -o "$1" --backend auto --tune=off "${@:2}"
+}
+"$gwflux" predict -m model.nc -i in.nc -o cpu.nc --backend cpu --tune=off > /dev/null 2>&1
+works "auto, one GPU for two ranks" both auto.nc
+says "why it is not taken" "2 ranks of this node see 1 device" err
+says "by whom" "all ranks take the next backend" err
+says "what is taken" "backend cpu" err
+holds "the fluxes" same auto.nc cpu.nc
+works "auto in tiles" both tiles.nc --tiles 1x2
+says "what is taken" "backend cpu" err
+works "auto, one GPU that may be shared" both shared_auto.nc --ranks-per-device 2
+says "what is taken" "backend cuda" err
 export GWF_EMU_DEVICES=2
+works "auto, two GPUs" both auto2.nc
+says "what is taken" "backend cuda" err
+holds "the fluxes" same auto2.nc truth.nc
 works "two ranks, two GPUs" predict 2 two.nc
 holds "the fluxes" same two.nc truth.nc
 fails "three ranks, two GPUs" 1 "3 ranks of this node see 2 devices" predict 3 no.nc

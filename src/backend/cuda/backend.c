@@ -149,8 +149,9 @@ static gwf_status prepare(gwf_context *context, const gwf_op *op, gwf_step **res
         return status;
     }
     step->number = context->n_steps++;
-    step->next = context->steps;
-    context->steps = step;
+    gwf_step **end = &context->steps;
+    while (*end) end = &(*end)->next;
+    *end = step;
     *result = step;
     return GWF_OK;
 }
@@ -164,6 +165,7 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
 static gwf_status reserve_inside(gwf_context *context, size_t bytes, gwf_error *err)
 {
     gwf_cuda_device *device = &context->device;
+    gwf_cuda_tuner_report(&context->tuner);
     const size_t workspace = GWF_CUDA_BRANCHES * context->workspace_bytes;
     const size_t flags = ((size_t)context->n_steps + 1) * sizeof *context->overflow;
     GWF_TRY(gwf_cuda_allocate(device, bytes, "maps", (void **)&context->arena, err));
@@ -171,10 +173,12 @@ static gwf_status reserve_inside(gwf_context *context, size_t bytes, gwf_error *
     GWF_TRY(gwf_cuda_allocate(device, context->large_bytes, "maps of twice the size",
                               (void **)&context->large, err));
     GWF_TRY(gwf_cuda_allocate(device, flags, "flags", (void **)&context->overflow, err));
+    for (gwf_step *step = context->steps; step; step = step->next) {
+        GWF_TRY(gwf_cuda_step_bind(context, step, err));
+        GWF_TRY(gwf_cuda_step_probe(context, step, err));
+    }
     CUDA_TRY(device, cudaMemsetAsync(context->arena, 0, bytes, device->streams[0]));
     CUDA_TRY(device, cudaStreamSynchronize(device->streams[0]));
-    for (gwf_step *step = context->steps; step; step = step->next)
-        GWF_TRY(gwf_cuda_step_bind(context, step, err));
     device->serving = true;
     context->tuner.config = (gwf_backend_config){0}; /* what it points at is the caller's again */
     return GWF_OK;

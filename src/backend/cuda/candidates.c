@@ -14,8 +14,6 @@ enum {
     LARGEST_SPLIT = 16, /* tried: 2, 4, ... */
     MOST = 3 * SUGGESTIONS + MOST_TILES + 4 * SPLIT_TILES
 };
-static const double build_seconds = 4; /* for the tiles, or the splits, of a convolution */
-
 gwf_status gwf_cuda_candidates_create(gwf_cuda_candidates *all, gwf_error *err)
 {
     *all = (gwf_cuda_candidates){calloc(MOST, sizeof *all->items), 0};
@@ -73,7 +71,12 @@ gwf_status gwf_cuda_candidates_suggest(gwf_cuda_candidates *all, const gwf_cuda_
                                        const gwf_cuda_graph *narrow, gwf_error *err)
 {
     GWF_TRY(suggest(all, wide, CUDNN_HEUR_MODE_A, false, err));
-    if (narrow->operations) GWF_TRY(suggest(all, narrow, CUDNN_HEUR_MODE_A, true, err));
+    return narrow->operations ? suggest(all, narrow, CUDNN_HEUR_MODE_A, true, err) : GWF_OK;
+}
+
+gwf_status gwf_cuda_candidates_fall_back(gwf_cuda_candidates *all, const gwf_cuda_graph *wide,
+                                         gwf_error *err)
+{
     return suggest(all, wide, CUDNN_HEUR_MODE_FALLBACK, false, err);
 }
 
@@ -112,7 +115,8 @@ void gwf_cuda_candidates_splits(gwf_cuda_candidates *all, const gwf_cuda_graph *
 typedef struct workshop {
     const gwf_cuda_tuner *tuner;
     gwf_cuda_candidates *all;
-    int next, must; /* the first `must` are built however long it takes */
+    int next;
+    bool any; /* there is a plan */
     double until;
     pthread_mutex_t mutex;
 } workshop;
@@ -126,10 +130,22 @@ static gwf_cuda_candidate *next_candidate(workshop *shop)
 {
     gwf_cuda_candidate *next = NULL;
     pthread_mutex_lock(&shop->mutex);
-    if (shop->next < shop->all->count && (shop->next < shop->must || gwf_now() < shop->until))
+    if (shop->next < shop->all->count && (!shop->any || gwf_now() < shop->until))
         next = &shop->all->items[shop->next++];
     pthread_mutex_unlock(&shop->mutex);
     return next;
+}
+
+/* One that needs too much workspace is none. */
+static void finish_candidate(workshop *shop, gwf_cuda_choice *choice)
+{
+    if (choice->workspace > GWF_CUDA_MOST_WORKSPACE) {
+        gwf_cuda_destroy(choice->plan);
+        choice->plan = NULL;
+    }
+    pthread_mutex_lock(&shop->mutex);
+    shop->any |= choice->plan != NULL;
+    pthread_mutex_unlock(&shop->mutex);
 }
 
 static void *build_plans(void *user)
@@ -141,22 +157,23 @@ static void *build_plans(void *user)
         gwf_cuda_choice *choice = &c->choice;
         gwf_cuda_plan_make(device, gwf_cuda_target_of(b->shop->tuner, b->branch), c->config,
                            &choice->plan, &choice->workspace, NULL);
-        if (choice->workspace > GWF_CUDA_MOST_WORKSPACE) {
-            gwf_cuda_destroy(choice->plan);
-            choice->plan = NULL;
-        }
+        finish_candidate(b->shop, choice);
     }
     return NULL;
 }
 
-void gwf_cuda_candidates_build(const gwf_cuda_tuner *tuner, gwf_cuda_candidates *all, int first,
-                               int must)
+static bool any_plan(const gwf_cuda_candidates *all)
 {
-    workshop shop = {.tuner = tuner,
-                     .all = all,
-                     .next = first,
-                     .must = first + must,
-                     .until = gwf_now() + build_seconds};
+    for (int i = 0; i < all->count; i++)
+        if (all->items[i].choice.plan) return true;
+    return false;
+}
+
+void gwf_cuda_candidates_build(const gwf_cuda_tuner *tuner, gwf_cuda_candidates *all, int first,
+                               double until)
+{
+    workshop shop = {
+        .tuner = tuner, .all = all, .next = first, .any = any_plan(all), .until = until};
     builder builders[GWF_CUDA_BRANCHES];
     pthread_t threads[GWF_CUDA_BRANCHES];
     int n = 1;

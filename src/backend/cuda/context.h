@@ -33,6 +33,7 @@ struct gwf_step {
     gwf_cuda_weights psi; /* owned */
     float psi_bias;
     int number;     /* of the context's steps */
+    bool watched;   /* its result is looked through: what is not finite may not go further */
     double seconds; /* of the last run() outside all lanes */
     gwf_step *next;
 };
@@ -52,12 +53,12 @@ typedef struct gwf_cuda_fetch {
 typedef struct gwf_cuda_lane {
     float *in, *out;     /* on the device, of all maps of the batch */
     gwf_cuda_flags seen; /* GWF_CUDA_SEEN ints */
-    int *overflow;       /* one int a step, on the host; fp16 only */
+    int *overflow;       /* one int a step, on the host: its result was not finite */
     cudaEvent_t loaded, computed, stored, followed;
     cudaEvent_t begun, ended; /* of all work on values that are on the device */
     gwf_cuda_fetch later[GWF_MAX_BATCH];
     int n_later;
-    bool physical, started;
+    bool physical, started, follows;
 } gwf_cuda_lane;
 
 struct gwf_context {
@@ -66,12 +67,12 @@ struct gwf_context {
     gwf_precision precision;
     gwf_cuda_type type;
     int batch;
-    char description[160];
+    char description[256];
 
-    gwf_step *steps; /* all, the last one first */
+    gwf_step *steps; /* all, in order */
     int n_steps;
     char *arena;
-    char *workspace; /* of GWF_CUDA_BRANCHES times workspace_bytes */
+    char *workspace; /* of GWF_CUDA_BRANCHES times workspace_bytes, a multiple of the alignment */
     size_t workspace_bytes;
     char *large; /* maps of twice the size, one after the other */
     size_t large_bytes;
@@ -86,9 +87,9 @@ struct gwf_context {
     float *staging;               /* values outside all lanes, on the device */
     size_t staging_bytes;
 
-    cudaGraphExec_t graph; /* all steps of a map, recorded */
-    int runs;              /* of all steps since they were prepared */
-    int *overflow;         /* one int a step, on the device; fp16 only */
+    cudaGraphExec_t graph; /* all steps of a map, recorded; NULL: they cannot be */
+    int *overflow;         /* one int a step, on the device */
+    bool watched;          /* any step is */
     cudaEvent_t begun, ended;
 };
 
@@ -107,6 +108,12 @@ gwf_status gwf_cuda_step_bind(gwf_context *context, gwf_step *step, gwf_error *e
 gwf_status gwf_cuda_step_run(gwf_context *context, gwf_step *step, const gwf_step *next, bool *both,
                              gwf_error *err);
 void gwf_cuda_step_free(gwf_step *step);
+/* All channels of a view's map, in map `slot` of the batch and all behind it: every byte. */
+gwf_status gwf_cuda_fill(gwf_context *context, const gwf_view *view, int slot, int byte,
+                         gwf_error *err);
+
+/* probe.c: whether a step has to be watched. */
+gwf_status gwf_cuda_step_probe(gwf_context *context, gwf_step *step, gwf_error *err);
 
 /* part.c: a convolution by cuDNN. */
 gwf_status gwf_cuda_weights_make(gwf_context *context, const gwf_op *op, int kernel,
@@ -138,8 +145,9 @@ gwf_status gwf_cuda_unpack_rect(gwf_context *context, const gwf_view *to, const 
                                 const void *bytes, gwf_error *err);
 
 /* sequence.c: steps, all in a lane or one outside. DATA when the check of a lane's flags, or the
- * step, found a result beyond the range of fp16. */
-gwf_status gwf_cuda_run_all(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err);
+ * step, found a result that is not finite. */
+gwf_status gwf_cuda_record(gwf_context *context, gwf_error *err);
+gwf_status gwf_cuda_run_all(gwf_context *context, gwf_error *err);
 gwf_status gwf_cuda_check_overflow(const gwf_context *context, const int *overflow, gwf_error *err);
 gwf_status gwf_cuda_run_one(gwf_context *context, gwf_step *step, gwf_error *err);
 

@@ -9,8 +9,11 @@
 
 #include "backend/backend.h"
 
-/* Convolutions that may run side by side. */
-enum { GWF_CUDA_BRANCHES = 4, GWF_CUDA_LEAST_COMPUTE = 8 /* compute capability, major */ };
+enum {
+    GWF_CUDA_BRANCHES = 4,      /* convolutions that may run side by side */
+    GWF_CUDA_LEAST_COMPUTE = 8, /* compute capability, major */
+    GWF_CUDA_ALIGNMENT = 256    /* bytes: where cudaMalloc's memory and every workspace begin */
+};
 
 typedef struct gwf_cuda_device {
     int number, major, minor, processors;

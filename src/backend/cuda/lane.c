@@ -19,7 +19,7 @@ static gwf_status enter(gwf_context *context, int lane, bool physical, gwf_error
     memset(l->seen.host, 0, GWF_CUDA_SEEN * sizeof *l->seen.host);
     l->n_later = 0;
     l->physical = physical;
-    l->started = false;
+    l->started = l->follows = false;
     context->n_loaded = 0;
     context->lane = lane;
     return GWF_OK;
@@ -28,8 +28,11 @@ static gwf_status enter(gwf_context *context, int lane, bool physical, gwf_error
 static gwf_status follow_stream(gwf_context *context, cudaStream_t stream, gwf_error *err)
 {
     gwf_cuda_lane *lane = &context->lanes[context->lane];
+    const cudaStream_t followers[] = {context->in, main_stream(context)};
     CUDA_TRY(&context->device, cudaEventRecord(lane->followed, stream));
-    CUDA_TRY(&context->device, cudaStreamWaitEvent(main_stream(context), lane->followed, 0));
+    for (size_t i = 0; i < sizeof followers / sizeof *followers; i++)
+        CUDA_TRY(&context->device, cudaStreamWaitEvent(followers[i], lane->followed, 0));
+    lane->follows = true;
     return GWF_OK;
 }
 
@@ -40,11 +43,11 @@ static gwf_status follow(gwf_context *context, void *stream, gwf_error *err)
     CUDA_ON_DEVICE(&context->device, follow_stream(context, stream, err));
 }
 
-static gwf_status run_all(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
+static gwf_status run_all(gwf_context *context, gwf_error *err)
 {
     if (context->lane < 0)
         return gwf_fail(err, GWF_ERR_INTERNAL, "backend cuda: no lane is entered");
-    CUDA_ON_DEVICE(&context->device, gwf_cuda_run_all(context, steps, n, err));
+    CUDA_ON_DEVICE(&context->device, gwf_cuda_run_all(context, err));
 }
 
 /* Results that could not be sent before, one after the other. */
@@ -66,8 +69,8 @@ static gwf_status check_lane(const gwf_context *context, const gwf_cuda_lane *la
     const int *flags = lane->seen.host;
     *seen = (flags[GWF_CUDA_SEEN_INPUT] ? GWF_SEEN_INPUT : 0u) |
             (flags[GWF_CUDA_SEEN_OUTPUT] ? GWF_SEEN_OUTPUT : 0u);
-    if (context->type != GWF_CUDA_FP16 || *seen & GWF_SEEN_INPUT) return GWF_OK;
-    if (flags[GWF_CUDA_SEEN_RANGE])
+    if (!context->watched || *seen & GWF_SEEN_INPUT) return GWF_OK;
+    if (context->type == GWF_CUDA_FP16 && flags[GWF_CUDA_SEEN_RANGE])
         return gwf_fail(err, GWF_ERR_DATA,
                         "backend cuda: a feature is beyond the range of fp16 (65504): precision "
                         "bf16 has the range of fp32");
@@ -162,7 +165,7 @@ static gwf_status copy_scales(gwf_context *context, const gwf_scale *scales, int
 static gwf_status make_lanes(gwf_context *context, gwf_error *err)
 {
     for (int i = 0; i < GWF_CUDA_LANES; i++) GWF_TRY(make_lane(context, &context->lanes[i], err));
-    return GWF_OK;
+    return gwf_cuda_record(context, err);
 }
 
 static gwf_status stage(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err)

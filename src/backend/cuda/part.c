@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "core/size.h"
+
 size_t gwf_cuda_value_size(gwf_cuda_type type)
 {
     return type == GWF_CUDA_FP32 ? 4 : 2;
@@ -89,8 +91,8 @@ gwf_status gwf_cuda_part_choose(gwf_context *context, gwf_cuda_part *part,
 {
     GWF_TRY(
         gwf_cuda_choose(&context->tuner, &part->conv, &part->weights, like, &part->choice, err));
-    if (part->choice.workspace > context->workspace_bytes)
-        context->workspace_bytes = part->choice.workspace;
+    const size_t workspace = gwf_size_round_up(part->choice.workspace, GWF_CUDA_ALIGNMENT);
+    if (workspace > context->workspace_bytes) context->workspace_bytes = workspace;
     return GWF_OK;
 }
 

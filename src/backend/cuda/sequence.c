@@ -2,6 +2,8 @@
 #include "backend/cuda/context.h"
 #include "backend/cuda/profile.h"
 
+#include <stdio.h>
+
 static cudaStream_t main_stream(const gwf_context *context)
 {
     return context->device.streams[0];
@@ -9,24 +11,24 @@ static cudaStream_t main_stream(const gwf_context *context)
 
 /* ---- all of them ---- */
 
-static gwf_status enqueue_all(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
+static gwf_status enqueue_all(gwf_context *context, gwf_error *err)
 {
-    for (int i = 0; i < n; i++) {
+    for (gwf_step *step = context->steps; step; step = step->next) {
         bool both = false;
-        GWF_TRY(gwf_cuda_step_run(context, steps[i], i + 1 < n ? steps[i + 1] : NULL, &both, err));
-        if (both) i++;
+        GWF_TRY(gwf_cuda_step_run(context, step, step->next, &both, err));
+        if (both) step = step->next;
     }
     return GWF_OK;
 }
 
-/* What the steps enqueue, as one graph. */
-static gwf_status record(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
+/* What the steps enqueue, as one graph. However it ends, the streams do not record any more. */
+static gwf_status record(gwf_context *context, gwf_error *err)
 {
     cudaGraph_t graph = NULL;
     gwf_cuda_device *device = &context->device;
     const cudaStream_t stream = main_stream(context);
     CUDA_TRY(device, cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    gwf_status status = enqueue_all(context, steps, n, err);
+    gwf_status status = enqueue_all(context, err);
     const cudaError_t ended = cudaStreamEndCapture(stream, &graph);
     if (status == GWF_OK && ended != cudaSuccess)
         status = gwf_cuda_failed(device, ended, "cudaStreamEndCapture", err);
@@ -35,67 +37,81 @@ static gwf_status record(gwf_context *context, gwf_step *const *steps, int n, gw
         if (made != cudaSuccess)
             status = gwf_cuda_failed(device, made, "cudaGraphInstantiate", err);
     }
+    if (status != GWF_OK) context->graph = NULL;
     if (graph) cudaGraphDestroy(graph);
+    cudaGetLastError(); /* of the calls that failed after the first one */
+    return status;
+}
+
+/* Where they cannot be recorded the steps are enqueued one by one, as long as the device lives. */
+static gwf_status try_to_record(gwf_context *context, gwf_error *err)
+{
+    gwf_cuda_device *device = &context->device;
+    gwf_error why = {0};
+    if (record(context, &why) == GWF_OK) return GWF_OK;
+    for (int i = 0; i < GWF_CUDA_BRANCHES; i++)
+        CUDA_TRY(device, cudaStreamSynchronize(device->streams[i]));
+    const size_t used = strlen(context->description);
+    snprintf(context->description + used, sizeof context->description - used,
+             ", without a CUDA graph (%.120s)", why.text);
+    return GWF_OK;
+}
+
+/* After a first run, in which is loaded what is loaded at first use. */
+gwf_status gwf_cuda_record(gwf_context *context, gwf_error *err)
+{
+    gwf_cuda_device *device = &context->device;
+    GWF_TRY(enqueue_all(context, err));
+    CUDA_TRY(device, cudaStreamSynchronize(main_stream(context)));
+    device->serving = false; /* here a failure is not final */
+    const gwf_status status = try_to_record(context, err);
+    device->serving = true;
     return status;
 }
 
 /* Maps of the batch that were not loaded are zero: what they held may be anything by now. */
 static gwf_status clear_rest(gwf_context *context, gwf_error *err)
 {
-    for (int slot = context->n_loaded; slot < context->batch; slot++) {
-        gwf_view whole = context->loaded;
-        whole.first = 0;
-        const gwf_cuda_map map = gwf_cuda_map_of(context, &whole, slot);
-        CUDA_TRY(&context->device,
-                 cudaMemsetAsync(map.at, 0,
-                                 (size_t)map.rows * (size_t)map.cols * (size_t)map.pitch *
-                                     gwf_cuda_value_size(map.type),
-                                 main_stream(context)));
-    }
-    return GWF_OK;
+    if (context->n_loaded == context->batch) return GWF_OK;
+    return gwf_cuda_fill(context, &context->loaded, context->n_loaded, 0, err);
 }
 
-/* The first map is enqueued step by step, which loads what is loaded at first use; the second is
- * recorded, and repeated from then on. */
-static gwf_status run_steps(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
-{
-    gwf_cuda_device *device = &context->device;
-    if (context->runs++ == 0) return enqueue_all(context, steps, n, err);
-    if (!context->graph) GWF_TRY(record(context, steps, n, err));
-    CUDA_TRY(device, cudaGraphLaunch(context->graph, main_stream(context)));
-    return GWF_OK;
-}
-
-static gwf_status run_in_lane(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
+static gwf_status run_in_lane(gwf_context *context, gwf_error *err)
 {
     gwf_cuda_device *device = &context->device;
     gwf_cuda_lane *lane = &context->lanes[context->lane];
     const size_t flags = (size_t)context->n_steps * sizeof *context->overflow;
     const cudaStream_t stream = main_stream(context);
-    const bool watched = context->type == GWF_CUDA_FP16;
     GWF_TRY(clear_rest(context, err));
-    if (watched) CUDA_TRY(device, cudaMemsetAsync(context->overflow, 0, flags, stream));
-    GWF_TRY(run_steps(context, steps, n, err));
-    if (watched)
+    if (context->watched) CUDA_TRY(device, cudaMemsetAsync(context->overflow, 0, flags, stream));
+    if (context->graph)
+        CUDA_TRY(device, cudaGraphLaunch(context->graph, stream));
+    else
+        GWF_TRY(enqueue_all(context, err));
+    if (context->watched)
         CUDA_TRY(device, cudaMemcpyAsync(lane->overflow, context->overflow, flags,
                                          cudaMemcpyDeviceToHost, stream));
     return GWF_OK;
 }
 
-gwf_status gwf_cuda_run_all(gwf_context *context, gwf_step *const *steps, int n, gwf_error *err)
+gwf_status gwf_cuda_run_all(gwf_context *context, gwf_error *err)
 {
     gwf_cuda_range_begin("network");
-    const gwf_status status = run_in_lane(context, steps, n, err);
+    const gwf_status status = run_in_lane(context, err);
     gwf_cuda_range_end();
     return status;
 }
 
-static gwf_status overflow_of(const char *name, gwf_error *err)
+static gwf_status overflow_of(const gwf_context *context, const char *name, gwf_error *err)
 {
+    if (context->type == GWF_CUDA_FP16)
+        return gwf_fail(err, GWF_ERR_DATA,
+                        "backend cuda: a result of %s is beyond the range of fp16 (65504): "
+                        "precision bf16 has the range of fp32",
+                        name);
     return gwf_fail(err, GWF_ERR_DATA,
-                    "backend cuda: a result of %s is beyond the range of fp16 (65504): precision "
-                    "bf16 has the range of fp32",
-                    name);
+                    "backend cuda: a result of %s is not finite, it is beyond the range of %s",
+                    name, context->type == GWF_CUDA_BF16 ? "bf16" : "fp32");
 }
 
 static const char *name_of_step(const gwf_context *context, int number)
@@ -108,7 +124,7 @@ static const char *name_of_step(const gwf_context *context, int number)
 gwf_status gwf_cuda_check_overflow(const gwf_context *context, const int *overflow, gwf_error *err)
 {
     for (int i = 0; i < context->n_steps; i++)
-        if (overflow[i]) return overflow_of(name_of_step(context, i), err);
+        if (overflow[i]) return overflow_of(context, name_of_step(context, i), err);
     return GWF_OK;
 }
 
@@ -129,16 +145,15 @@ gwf_status gwf_cuda_run_one(gwf_context *context, gwf_step *step, gwf_error *err
     bool both = false;
     gwf_cuda_device *device = &context->device;
     const cudaStream_t stream = main_stream(context);
-    const bool watched = context->type == GWF_CUDA_FP16;
-    int *flag = context->overflow + (watched ? step->number : 0);
-    if (watched) CUDA_TRY(device, cudaMemsetAsync(flag, 0, sizeof *flag, stream));
+    int *flag = context->overflow + step->number;
+    if (step->watched) CUDA_TRY(device, cudaMemsetAsync(flag, 0, sizeof *flag, stream));
     CUDA_TRY(device, cudaEventRecord(context->begun, stream));
     GWF_TRY(gwf_cuda_step_run(context, step, NULL, &both, err));
     CUDA_TRY(device, cudaEventRecord(context->ended, stream));
-    if (watched)
+    if (step->watched)
         CUDA_TRY(device,
                  cudaMemcpyAsync(&overflow, flag, sizeof overflow, cudaMemcpyDeviceToHost, stream));
     GWF_TRY(time_of(context, step, err));
     CUDA_TRY(device, cudaStreamSynchronize(stream));
-    return overflow ? overflow_of(step->name, err) : GWF_OK;
+    return overflow ? overflow_of(context, step->name, err) : GWF_OK;
 }

@@ -20,6 +20,17 @@ gwf_cuda_map gwf_cuda_map_of(const gwf_context *context, const gwf_view *view, i
                           .pitch = view->map_channels};
 }
 
+gwf_status gwf_cuda_fill(gwf_context *context, const gwf_view *view, int slot, int byte,
+                         gwf_error *err)
+{
+    const size_t points = (size_t)view->rows * (size_t)view->cols;
+    const size_t map = points * (size_t)view->map_channels * gwf_cuda_value_size(context->type);
+    CUDA_TRY(&context->device,
+             cudaMemsetAsync(context->arena + view->offset + (size_t)slot * map, byte,
+                             (size_t)(context->batch - slot) * map, context->device.streams[0]));
+    return GWF_OK;
+}
+
 gwf_cuda_tensor gwf_cuda_tensor_of(const gwf_cuda_map *map)
 {
     const int64_t pitch = map->pitch, cols = map->cols, rows = map->rows;
@@ -168,7 +179,7 @@ gwf_status gwf_cuda_step_run(gwf_context *context, gwf_step *step, const gwf_ste
     gwf_status status = run_way(context, step, *both ? next : NULL, err);
     gwf_cuda_range_end();
     GWF_TRY(status);
-    if (context->type == GWF_CUDA_FP16 && step->n_parts > 0)
+    if (step->watched)
         CUDA_TRY(device, gwf_cuda_check(gwf_cuda_map_of(context, &step->op.out, -1),
                                         context->overflow + step->number, device->streams[0]));
     return GWF_OK;

@@ -110,6 +110,15 @@ static gwf_status find_kind(gwf_context *context, const void *memory, memory_kin
 
 /* ---- in a lane ---- */
 
+/* Memory that is not page-locked is read by this thread, which no event keeps waiting. */
+static gwf_status wait_to_read(gwf_context *context, memory_kind kind, gwf_error *err)
+{
+    gwf_cuda_lane *lane = &context->lanes[context->lane];
+    if (kind == PAGEABLE && lane->follows)
+        CUDA_TRY(&context->device, cudaEventSynchronize(lane->followed));
+    return GWF_OK;
+}
+
 static gwf_status load_in_lane(gwf_context *context, gwf_cuda_map to, int slot, const float *values,
                                int channels, gwf_error *err)
 {
@@ -120,6 +129,7 @@ static gwf_status load_in_lane(gwf_context *context, gwf_cuda_map to, int slot, 
     GWF_TRY(find_kind(context, values, &kind, err));
     if (kind != ON_DEVICE) {
         float *copy = lane->in + (size_t)slot * context->values_in;
+        GWF_TRY(wait_to_read(context, kind, err));
         CUDA_TRY(device, cudaMemcpyAsync(copy, values, bytes, cudaMemcpyHostToDevice, context->in));
         CUDA_TRY(device, cudaEventRecord(lane->loaded, context->in));
         CUDA_TRY(device, cudaStreamWaitEvent(main_stream(context), lane->loaded, 0));

@@ -8,7 +8,7 @@
 typedef gwf_status gwf_cuda_work(void *user, int repeat, gwf_error *err);
 
 /* Seconds of one of many repetitions that follow each other without the host in between. The
- * fastest of some rounds; HUGE_VAL when more than `enough` in the first. */
+ * fastest of some rounds; those of the first one where they are more than `enough`. */
 gwf_status gwf_cuda_time(gwf_cuda_device *device, gwf_cuda_work *work, void *user, double enough,
                          double *seconds, gwf_error *err);
 

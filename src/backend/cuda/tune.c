@@ -7,6 +7,7 @@
 #include "backend/cuda/candidates.h"
 #include "backend/cuda/trial.h"
 #include "core/cache.h"
+#include "core/clock.h"
 
 enum { KEY = 512 + GWF_CUDA_CONV_TEXT, HEAD = 128 };
 
@@ -30,18 +31,23 @@ void gwf_cuda_tuner_key(const gwf_cuda_tuner *tuner, char *text, size_t size)
              GWF_VERSION, d->name, d->major, d->minor, d->processors, d->driver, cudnnGetVersion());
 }
 
-static void make_key(const gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv, char key[static KEY])
+/* Measured choices are kept beside those that are not. */
+static void make_key(const gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv, bool measured,
+                     char key[static KEY])
 {
     char machine[300], text[GWF_CUDA_CONV_TEXT];
     gwf_cuda_tuner_key(tuner, machine, sizeof machine);
     gwf_cuda_conv_text(conv, text);
-    snprintf(key, KEY, "%s, %s", machine, text);
+    snprintf(key, KEY, "%s, %s%s", machine, text, measured ? "" : ", not measured");
 }
 
 /* An entry is a line, bias and knobs, and the plan as cuDNN writes it. */
-static void remember(const gwf_cuda_tuner *tuner, const char *key, const gwf_cuda_choice *choice)
+static void remember(const gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv,
+                     const gwf_cuda_choice *choice)
 {
     size_t size = 0;
+    char key[KEY];
+    make_key(tuner, conv, choice->measured, key);
     char *json = gwf_cuda_plan_json(choice->plan, &size);
     char *entry = json ? malloc(size + HEAD) : NULL;
     if (entry) {
@@ -72,10 +78,13 @@ static size_t read_head(const char *entry, size_t size, gwf_cuda_choice *choice)
 }
 
 /* false: nothing is remembered, or nothing that this device and this cuDNN take. */
-static bool recall(const gwf_cuda_tuner *tuner, const char *key, gwf_cuda_choice *choice)
+static bool recall(const gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv, bool measured,
+                   gwf_cuda_choice *choice)
 {
     void *entry = NULL;
     size_t size = 0;
+    char key[KEY];
+    make_key(tuner, conv, measured, key);
     gwf_error err = {.text = "its head is damaged"};
     gwf_status status = GWF_ERR_FORMAT;
     if (!gwf_cache_read(tuner->config.cache, key, tuner->config.log, &entry, &size)) return false;
@@ -88,31 +97,63 @@ static bool recall(const gwf_cuda_tuner *tuner, const char *key, gwf_cuda_choice
         gwf_log_line(tuner->config.log, "a plan of the cache cannot be used, it is made anew: %s",
                      err.text);
     free(entry);
+    choice->measured = measured;
     return status == GWF_OK;
+}
+
+/* ---- time ---- */
+
+/* For one convolution; the first half of it is for the heuristics' suggestions and other tiles, the
+ * second one for splits of the best. */
+static const double conv_seconds = 1.5;
+
+bool gwf_cuda_tuner_has_time(const gwf_cuda_tuner *tuner)
+{
+    return tuner->config.tune && tuner->spent < GWF_CUDA_MOST_SECONDS;
+}
+
+void gwf_cuda_tuner_spend(gwf_cuda_tuner *tuner, double start)
+{
+    tuner->spent += gwf_now() - start;
+}
+
+static void tell(const gwf_cuda_tuner *tuner)
+{
+    if (tuner->measured == 1)
+        gwf_log_line(tuner->config.log,
+                     "backend cuda: measuring what is fastest on %s takes up to %d s, once where "
+                     "there is a cache (option tune: off does without)",
+                     tuner->device->name, GWF_CUDA_MOST_SECONDS);
+}
+
+void gwf_cuda_tuner_report(const gwf_cuda_tuner *tuner)
+{
+    if (tuner->left_over)
+        gwf_log_line(tuner->config.log,
+                     "backend cuda: %d s were spent on measuring %d convolutions, for %d there was "
+                     "no time: where there is a cache the next run goes on",
+                     GWF_CUDA_MOST_SECONDS, tuner->measured, tuner->left_over);
 }
 
 /* ---- measuring ---- */
 
-/* One that cannot run, or is wrong, is left out, as long as the device lives. */
+/* One that cannot run is left out, as long as the device lives. */
 static gwf_status measure_one(gwf_cuda_trial *trial, gwf_cuda_candidate *c, double *best,
                               gwf_error *err)
 {
-    bool right = true;
-    gwf_status tried = gwf_cuda_trial_time(trial, &c->choice, 3 * *best, &c->seconds, NULL);
-    if (tried == GWF_OK && c->seconds < *best)
-        tried = gwf_cuda_trial_check(trial, &c->choice, &right, NULL);
-    if (tried != GWF_OK || !right) c->seconds = HUGE_VAL;
-    if (tried != GWF_OK) CUDA_TRY(trial->device, cudaStreamSynchronize(trial->device->streams[0]));
+    if (gwf_cuda_trial_time(trial, &c->choice, 3 * *best, &c->seconds, NULL) != GWF_OK) {
+        c->seconds = HUGE_VAL;
+        CUDA_TRY(trial->device, cudaStreamSynchronize(trial->device->streams[0]));
+    }
     if (c->seconds < *best) *best = c->seconds;
     return GWF_OK;
 }
 
-/* Times the plans from `first` on; one that is the fastest so far has to give the result of the
- * first plan too. */
-static gwf_status measure(gwf_cuda_trial *trial, gwf_cuda_candidates *all, int first, double *best,
-                          gwf_error *err)
+/* Times the plans from `first` on, one in any case. */
+static gwf_status measure(gwf_cuda_trial *trial, gwf_cuda_candidates *all, int first, double until,
+                          double *best, gwf_error *err)
 {
-    for (int i = first; i < all->count; i++)
+    for (int i = first; i < all->count && (gwf_now() < until || !(*best < HUGE_VAL)); i++)
         if (all->items[i].choice.plan) GWF_TRY(measure_one(trial, &all->items[i], best, err));
     return GWF_OK;
 }
@@ -142,12 +183,25 @@ static gwf_status keep_first(gwf_cuda_trial *trial, const gwf_cuda_candidates *a
     return GWF_OK;
 }
 
-static void take_best(gwf_cuda_candidates *all, gwf_cuda_choice *choice)
+static void take(gwf_cuda_candidate *c, bool measured, gwf_cuda_choice *choice)
+{
+    *choice = c->choice;
+    choice->measured = measured;
+    c->choice.plan = NULL;
+}
+
+/* The fastest that gives the result of the first one, each time. */
+static gwf_status take_best(gwf_cuda_trial *trial, gwf_cuda_candidates *all,
+                            gwf_cuda_choice *choice, gwf_error *err)
 {
     sort(all);
-    if (!(all->items[0].seconds < HUGE_VAL)) return;
-    *choice = all->items[0].choice;
-    all->items[0].choice.plan = NULL;
+    for (int i = 0; i < all->count && all->items[i].seconds < HUGE_VAL && !choice->plan; i++) {
+        bool right = false;
+        gwf_cuda_trial_check(trial, &all->items[i].choice, &right, NULL);
+        CUDA_TRY(trial->device, cudaStreamSynchronize(trial->device->streams[0]));
+        if (right) take(&all->items[i], true, choice);
+    }
+    return GWF_OK;
 }
 
 static gwf_status choose_measured(gwf_cuda_tuner *tuner, const gwf_cuda_graph *graph,
@@ -158,36 +212,40 @@ static gwf_status choose_measured(gwf_cuda_tuner *tuner, const gwf_cuda_graph *g
     double best = HUGE_VAL;
     bool found = false;
     gwf_status status = GWF_OK;
-    const int suggested = all->count;
+    const double start = gwf_now(), middle = start + conv_seconds / 2, end = start + conv_seconds;
+    tuner->measured++;
+    tell(tuner);
     gwf_cuda_candidates_tiles(all, graph);
-    gwf_cuda_candidates_build(tuner, all, 0, suggested);
+    GWF_TRY(gwf_cuda_candidates_fall_back(all, graph, err));
+    gwf_cuda_candidates_build(tuner, all, 0, middle);
     GWF_TRY_DONE(gwf_cuda_trial_open(tuner->device, conv, weights, &trial, err));
     GWF_TRY_DONE(keep_first(&trial, all, &found, err));
     if (!found) goto done;
-    GWF_TRY_DONE(measure(&trial, all, 0, &best, err));
+    GWF_TRY_DONE(measure(&trial, all, 0, end, &best, err));
     sort(all);
     const int before = all->count;
     gwf_cuda_candidates_splits(all, graph);
-    gwf_cuda_candidates_build(tuner, all, before, 0);
-    GWF_TRY_DONE(measure(&trial, all, before, &best, err));
-    take_best(all, choice);
+    gwf_cuda_candidates_build(tuner, all, before, end);
+    GWF_TRY_DONE(measure(&trial, all, before, end, &best, err));
+    status = take_best(&trial, all, choice, err);
 done:
     gwf_cuda_trial_close(&trial);
+    gwf_cuda_tuner_spend(tuner, start);
     return status;
 }
 
 /* The first that can be made, in the heuristics' order. */
-static void choose_first(const gwf_cuda_tuner *tuner, gwf_cuda_candidates *all,
-                         gwf_cuda_choice *choice)
+static gwf_status choose_first(const gwf_cuda_tuner *tuner, const gwf_cuda_graph *graph,
+                               gwf_cuda_candidates *all, gwf_cuda_choice *choice, gwf_error *err)
 {
+    GWF_TRY(gwf_cuda_candidates_fall_back(all, graph, err));
     for (int i = 0; i < all->count && !choice->plan; i++) {
         gwf_cuda_candidate *c = &all->items[i];
         if (gwf_cuda_plan_make(tuner->device, gwf_cuda_target_of(tuner, 0), c->config,
-                               &c->choice.plan, &c->choice.workspace, NULL) != GWF_OK)
-            continue;
-        *choice = c->choice;
-        c->choice.plan = NULL;
+                               &c->choice.plan, &c->choice.workspace, NULL) == GWF_OK)
+            take(c, false, choice);
     }
+    return GWF_OK;
 }
 
 /* The engine that was chosen for a convolution of the same shape. */
@@ -198,6 +256,7 @@ static void choose_alike(const gwf_cuda_tuner *tuner, const gwf_cuda_graph *grap
     if (config && gwf_cuda_plan_make(tuner->device, gwf_cuda_target_of(tuner, 0), config,
                                      &choice->plan, &choice->workspace, NULL) == GWF_OK) {
         choice->narrow_bias = like->narrow_bias;
+        choice->measured = like->measured;
         choice->knobs = like->knobs;
         memcpy(choice->how, like->how, sizeof choice->how);
     }
@@ -206,66 +265,69 @@ static void choose_alike(const gwf_cuda_tuner *tuner, const gwf_cuda_graph *grap
 
 /* ---- the choice ---- */
 
-static void tell(gwf_cuda_tuner *tuner)
-{
-    if (!tuner->told)
-        gwf_log_line(tuner->config.log,
-                     "backend cuda: measuring what is fastest on %s takes some seconds a layer, "
-                     "once where there is a cache (option tune: off does without)",
-                     tuner->device->name);
-    tuner->told = true;
-}
+/* What a convolution is chosen for. */
+typedef struct subject {
+    const gwf_cuda_conv *conv;
+    const gwf_cuda_weights *weights;
+    gwf_cuda_graph wide, narrow; /* of a float32 bias; of one in the type of the maps, or {0} */
+} subject;
 
-/* wide: of a float32 bias; narrow (operations NULL: none): of one in the type of the maps. */
-static gwf_status choose_anew(gwf_cuda_tuner *tuner, const gwf_cuda_graph *wide,
-                              const gwf_cuda_graph *narrow, const gwf_cuda_conv *conv,
-                              const gwf_cuda_weights *weights, gwf_cuda_choice *choice,
-                              gwf_error *err)
+/* choice->plan NULL: none was found. */
+static gwf_status choose_among(gwf_cuda_tuner *tuner, const subject *s, bool measured,
+                               gwf_cuda_choice *choice, gwf_error *err)
 {
     gwf_status status = GWF_OK;
     gwf_cuda_candidates all;
     GWF_TRY(gwf_cuda_candidates_create(&all, err));
-    GWF_TRY_DONE(gwf_cuda_candidates_suggest(&all, wide, narrow, err));
-    if (tuner->config.tune) {
-        tell(tuner);
-        GWF_TRY_DONE(choose_measured(tuner, wide, conv, weights, &all, choice, err));
-    } else {
-        choose_first(tuner, &all, choice);
-    }
-    if (!choice->plan) {
-        char text[GWF_CUDA_CONV_TEXT];
-        gwf_cuda_conv_text(conv, text);
-        status = gwf_fail(err, GWF_ERR_UNSUPPORTED, "backend cuda: cuDNN %zu has no engine for %s",
-                          cudnnGetVersion(), text);
-    }
+    GWF_TRY_DONE(gwf_cuda_candidates_suggest(&all, &s->wide, &s->narrow, err));
+    status = measured ? choose_measured(tuner, &s->wide, s->conv, s->weights, &all, choice, err)
+                      : choose_first(tuner, &s->wide, &all, choice, err);
 done:
     gwf_cuda_candidates_free(&all);
     return status;
+}
+
+static gwf_status choose_anew(gwf_cuda_tuner *tuner, const subject *s, gwf_cuda_choice *choice,
+                              gwf_error *err)
+{
+    char text[GWF_CUDA_CONV_TEXT];
+    if (gwf_cuda_tuner_has_time(tuner)) GWF_TRY(choose_among(tuner, s, true, choice, err));
+    if (!choice->plan) GWF_TRY(choose_among(tuner, s, false, choice, err));
+    if (choice->plan) return GWF_OK;
+    gwf_cuda_conv_text(s->conv, text);
+    return gwf_fail(err, GWF_ERR_UNSUPPORTED, "backend cuda: cuDNN %zu has no engine for %s",
+                    cudnnGetVersion(), text);
+}
+
+/* What an earlier run has chosen. */
+static bool recall_any(gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv, gwf_cuda_choice *choice)
+{
+    if (tuner->config.tune && recall(tuner, conv, true, choice)) return true;
+    if (gwf_cuda_tuner_has_time(tuner)) return false;
+    tuner->left_over += tuner->config.tune;
+    return recall(tuner, conv, false, choice);
 }
 
 gwf_status gwf_cuda_choose(gwf_cuda_tuner *tuner, const gwf_cuda_conv *conv,
                            const gwf_cuda_weights *weights, const gwf_cuda_choice *like,
                            gwf_cuda_choice *choice, gwf_error *err)
 {
-    char key[KEY];
-    gwf_cuda_graph wide = {0}, narrow = {0};
+    subject s = {.conv = conv, .weights = weights};
     gwf_cuda_conv narrowed = *conv;
     gwf_status status = GWF_OK;
+    const gwf_cuda_target target = gwf_cuda_target_of(tuner, 0);
     *choice = (gwf_cuda_choice){0};
-    make_key(tuner, conv, key);
-    if (tuner->config.tune && recall(tuner, key, choice)) return GWF_OK;
+    if (recall_any(tuner, conv, choice)) return GWF_OK;
     narrowed.narrow_bias = true;
-    GWF_TRY_DONE(
-        gwf_cuda_graph_make(tuner->device, gwf_cuda_target_of(tuner, 0), conv, &wide, err));
+    GWF_TRY_DONE(gwf_cuda_graph_make(tuner->device, target, conv, &s.wide, err));
     if (conv->type != GWF_CUDA_FP32)
-        GWF_TRY_DONE(gwf_cuda_graph_make(tuner->device, gwf_cuda_target_of(tuner, 0), &narrowed,
-                                         &narrow, err));
+        GWF_TRY_DONE(gwf_cuda_graph_make(tuner->device, target, &narrowed, &s.narrow, err));
     if (like && like->knobs.tile >= 0)
-        choose_alike(tuner, like->narrow_bias ? &narrow : &wide, like, choice);
-    if (!choice->plan) GWF_TRY_DONE(choose_anew(tuner, &wide, &narrow, conv, weights, choice, err));
-    if (tuner->config.tune) remember(tuner, key, choice);
+        choose_alike(tuner, like->narrow_bias ? &s.narrow : &s.wide, like, choice);
+    if (!choice->plan) GWF_TRY_DONE(choose_anew(tuner, &s, choice, err));
+    remember(tuner, conv, choice);
 done:
-    gwf_cuda_graph_free(&narrow);
-    gwf_cuda_graph_free(&wide);
+    gwf_cuda_graph_free(&s.narrow);
+    gwf_cuda_graph_free(&s.wide);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "backend/cuda/trial.h"
 #include "backend/phases.h"
 #include "backend/tune.h"
+#include "core/clock.h"
 #include "core/size.h"
 
 enum { PHASES = 4, KEY = 512 + GWF_CUDA_CONV_TEXT };
@@ -149,7 +150,7 @@ static gwf_status time_step(gwf_context *context, gwf_step *step, double *second
     timed_step timed = {&own, step};
     const gwf_op op = step->op;
     step->op.in.offset = 0;
-    step->op.out.offset = gwf_size_round_up(bytes_of(context, &op.in), 256);
+    step->op.out.offset = gwf_size_round_up(bytes_of(context, &op.in), GWF_CUDA_ALIGNMENT);
     const size_t bytes = step->op.out.offset + bytes_of(context, &op.out);
     own.arena = own.large = own.workspace = NULL;
     GWF_TRY_DONE(gwf_cuda_allocate(device, bytes, what, (void **)&own.arena, err));
@@ -201,7 +202,10 @@ static gwf_status time_way(void *user, int way, double *seconds, gwf_error *err)
 {
     rivals *r = user;
     GWF_TRY(make_way(r, way, err));
-    return time_step(r->context, r->steps[way], seconds, err);
+    const double start = gwf_now();
+    const gwf_status status = time_step(r->context, r->steps[way], seconds, err);
+    gwf_cuda_tuner_spend(&r->context->tuner, start);
+    return status;
 }
 
 static void make_key(const gwf_context *context, const gwf_op *op, char key[static KEY])
@@ -231,7 +235,9 @@ gwf_status gwf_cuda_upconv_make(gwf_context *context, const gwf_op *op, gwf_step
     rivals r = {context, op, {NULL, NULL}};
     make_key(context, op, key);
     const gwf_contest contest = {key, WAYS, name_of, time_way, &r};
-    const int way = gwf_fastest_way(&context->tuner.config, &contest);
+    gwf_backend_config config = context->tuner.config;
+    config.tune = gwf_cuda_tuner_has_time(&context->tuner);
+    const int way = gwf_fastest_way(&config, &contest);
     const gwf_status status = make_way(&r, way, err);
     if (status == GWF_OK) take(&r, way, step);
     for (int i = 0; i < WAYS; i++)
