@@ -220,22 +220,25 @@ typedef enum gwf_flag {
  * Options, beside an engine's (`gwflux help plugin` prints them with defaults and bounds):
  *   ranks         ranks that compute the network; 0: as many as the grid has tiles for
  *   tiles         how they cut the map: auto, or ROWSxCOLS
- *   interval      seconds from one computed step to the next, the results held between; 0: every
- * step remap         from the host's grid: auto, conservative, bilinear remap-back    to it: auto,
- * conservative, bilinear weights       file (ESMF, SCRIP) with the weights from the host's grid to
- * the network's ... weights-back  ... and from the network's to the host's: for any other grid than
- * latitudes times longitudes top           above the network's uppermost level: deposit (the flux
- * is given to the layers there) or taper (it leaves through the top, its divergence fading out
- * below) highest       Pa; no tendency above this pressure (0: none but what top says) lowest Pa;
- * no tendency below this pressure (0: down to the ground) boundary-layer  no tendency below this
- * fraction of the surface pressure (1: down to the ground) cap           m s-2; a larger tendency
- * is cut, the excess passed downward; 0: none bad-input     values that are not finite are put:
- * error, hold, zero, host bad-output    a predicted flux is not finite: error, hold, zero, host
+ *   interval      seconds from one computed step to the next, the results held; 0: every step
+ *   remap         from the host's grid: auto, conservative, bilinear
+ *   remap-back    to it: auto, conservative, bilinear
+ *   weights       file (ESMF, SCRIP) with the weights from the host's grid to the network's ...
+ *   weights-back  ... and from the network's to the host's: for any other grid than latitudes
+ *                 times longitudes
+ *   top           above the network's uppermost level: deposit (the flux is given to the layers
+ *                 there) or taper (it leaves through the top, its divergence fading out below)
+ *   highest       Pa; no tendency above this pressure (0: none but what top says)
+ *   lowest        Pa; no tendency below this pressure (0: down to the ground)
+ *   boundary-layer  no tendency below this fraction of the surface pressure (1: to the ground)
+ *   cap           m s-2; a larger tendency is cut, the excess passed downward; 0: none
+ *   bad-input     values that are not finite are put: error, hold, zero, host
+ *   bad-output    a predicted flux is not finite: error, hold, zero, host
  *   outside       more than outside-share of the network's input is beyond what it was trained on
  *                 (|x~| > 4): count (and go on), error, hold, zero, host
  *   outside-share percent, of all values of a step
  *   heating       on, off: also dt, which conserves energy
- *   piggyback     on, off: compute and report, but return zero tendencies
+ *   piggyback     on, off: compute and report, but return zero tendencies (fluxes as predicted)
  *   report        every so many steps a line of statistics goes to the log; 0: none
  * GWF_ERR_ARGUMENT, GWF_ERR_MEMORY, GWF_ERR_MISMATCH (tiles that do not fit), all of gwf_create().
  */
@@ -326,7 +329,9 @@ GWF_API gwf_status gwf_run(gwf_plugin *plugin, double time, double step);
  * host's own work, gwf_finish(), a step later or when the results are wanted, waits for them.
  * Between the two, fields of the next step may be put and results of the step before be had. The
  * network runs in a thread of its own where it needs no messages (one rank computes it) or MPI
- * grants MPI_THREAD_MULTIPLE, else gwf_start() computes it itself and says so in the log.
+ * grants MPI_THREAD_MULTIPLE, else gwf_start() computes it itself and the log says so when the
+ * plugin is ready. Where every rank computes, the tendencies are found in that thread too; else
+ * gwf_finish() finds them.
  * gwf_finish() without a start gives the held results. Collective. */
 GWF_API gwf_status gwf_start(gwf_plugin *plugin, double time, double step);
 GWF_API gwf_status gwf_finish(gwf_plugin *plugin);
@@ -366,7 +371,7 @@ typedef struct gwf_counters {
                         * waited for in gwf_finish() */
 } gwf_counters;
 
-/* Counters of all ranks together. Collective. */
+/* Counters of all ranks together, after gwf_plugin_ready(). Collective. */
 GWF_API gwf_status gwf_plugin_counters(gwf_plugin *plugin, gwf_counters *counters);
 
 /* The same and the values outside the trained range for each variable and level, as text, one line

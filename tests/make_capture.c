@@ -93,8 +93,8 @@ static void write_truth(const char *path, const host *h)
     define_grid(levels);
     check(gwf_nc_define_variable(&file, "uw", GWF_NC_FLOAT, "time lev lat lon", 0, &err));
     check(gwf_nc_define_variable(&file, "vw", GWF_NC_FLOAT, "time lev lat lon", 0, &err));
-    check(gwf_nc_put_float(&file, "uw", h->plugin->flux[0], &err));
-    check(gwf_nc_put_float(&file, "vw", h->plugin->flux[1], &err));
+    check(gwf_nc_put_float(&file, "uw", h->plugin->back.flux[0], &err));
+    check(gwf_nc_put_float(&file, "vw", h->plugin->back.flux[1], &err));
     check(gwf_nc_close(&file, &err));
 }
 

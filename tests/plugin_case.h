@@ -67,6 +67,7 @@ static inline double host_field(const char *name, int cell, int k, int step)
     if (strcmp(name, "zs") == 0) return 9000 * fmax(0, sin(2 * lon) * cos(lat));
     if (strcmp(name, "p_half") == 0) return host_a_half(k) + host_b_half(k) * host_ps(cell, step);
     if (strcmp(name, "p") == 0) return host_a(k) + host_b(k) * host_ps(cell, step);
+    if (strcmp(name, "mask") == 0) return 0.5 + 0.5 * sin(lon + step);
     return NAN;
 }
 
@@ -161,7 +162,7 @@ static inline double host_value(const host *h, size_t at)
 
 static inline int host_levels_of(const char *name)
 {
-    if (strcmp(name, "zs") == 0 || strcmp(name, "flag") == 0) return 1;
+    if (strcmp(name, "zs") == 0 || strcmp(name, "mask") == 0 || strcmp(name, "flag") == 0) return 1;
     return HOST_LEVELS +
            (strcmp(name, "p_half") == 0 || strcmp(name, "uw") == 0 || strcmp(name, "vw") == 0);
 }

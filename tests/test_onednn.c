@@ -2,6 +2,7 @@
  * same. Truth is the reference backend, which test_backend.c compares with the definition. */
 #include "backend/onednn_step.h"
 
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +175,32 @@ static void test_manners(void)
     CU_ASSERT_TRUE(tried[0] >= 2 * (int)(sizeof shapes / sizeof *shapes));
 }
 
-/* With tune on, prepare() takes one of them, and it is fit to run. */
+/* "oneDNN 2.6.3," */
+static const char *library(void)
+{
+    static char text[64];
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, sizeof text, "oneDNN %d.%d.%d,", version->major, version->minor, version->patch);
+    return text;
+}
+
+/* The one key in the cache: its second line. */
+static void read_key(const char *folder, char *key, size_t size)
+{
+    char pattern[512];
+    glob_t files;
+    snprintf(pattern, sizeof pattern, "%s/*", folder);
+    CU_ASSERT_EQUAL_FATAL(glob(pattern, 0, NULL, &files), 0);
+    CU_ASSERT_EQUAL(files.gl_pathc, 1);
+    FILE *file = fopen(files.gl_pathv[0], "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    for (int line = 0; line < 2; line++) CU_ASSERT_PTR_NOT_NULL(fgets(key, (int)size, file));
+    fclose(file);
+    globfree(&files);
+}
+
+/* With tune on, prepare() takes one of them, and it is fit to run. What was measured holds for this
+ * version of the library. */
 static void test_tuned(void)
 {
     material m = make_material(&shapes[1], false);
@@ -187,15 +213,48 @@ static void test_tuned(void)
     gwf_context *context = NULL;
     gwf_step *step = NULL;
     gwf_error err = {0};
+    gwf_manner manners[GWF_MAX_MANNERS];
+    char key[1024] = "";
     CHECK_OK(gwf_backend_cpu.open(&config, &context, &err), err);
     CHECK_OK(gwf_backend_cpu.prepare(context, &m.op, &step, &err), err);
     CHECK_OK(gwf_backend_cpu.reserve(context, ARENA, &err), err);
     run_maps(&gwf_backend_cpu, context, step, &m, m.y);
     CHECK_AT_MOST(test_relative_l2(m.y, m.truth, BATCH * values_of(&m.op.out)), 5e-5);
     CU_ASSERT_TRUE(strlen(gwf_backend_cpu.algorithm(context, step)) > 0);
+    if (find_manners(&m.op, GWF_FP32_FAST, manners) > 1) {
+        read_key(folder, key, sizeof key);
+        CU_ASSERT_PTR_NOT_NULL(strstr(key, library()));
+    }
     gwf_backend_cpu.release(context, step);
     gwf_backend_cpu.close(context);
     free_material(&m);
+}
+
+/* A library that was not compiled for, or that counts threads in another way, is refused. */
+static void test_versions(void)
+{
+    gwf_error err = {0};
+    dnnl_version_t version = *dnnl_version();
+    CHECK_OK(gwf_dnnl_check_version(&version, &err), err);
+    version.major++;
+    version.minor = 7;
+    version.patch = 2;
+    char words[64];
+    snprintf(words, sizeof words, "finds here is oneDNN %d.7.2", version.major);
+    CHECK_FAILS(gwf_dnnl_check_version(&version, &err), GWF_ERR_BACKEND, err, words);
+    version = *dnnl_version();
+    version.cpu_runtime = DNNL_RUNTIME_TBB;
+    CHECK_FAILS(gwf_dnnl_check_version(&version, &err), GWF_ERR_BACKEND, err, "OpenMP");
+}
+
+/* Sets of bits: with more than is known here a processor has what is known. */
+static void test_instruction_sets(void)
+{
+    const unsigned amx = dnnl_cpu_isa_avx512_core_amx, newer = 1u << 30;
+    CU_ASSERT_STRING_EQUAL(gwf_dnnl_isa_name(dnnl_cpu_isa_avx512_core_bf16), "AVX-512 BF16");
+    CU_ASSERT_STRING_EQUAL(gwf_dnnl_isa_name((dnnl_cpu_isa_t)(amx | newer)), "AVX-512 AMX");
+    CU_ASSERT_TRUE(gwf_dnnl_has_isa((dnnl_cpu_isa_t)(amx | newer), dnnl_cpu_isa_avx512_core_bf16));
+    CU_ASSERT_FALSE(gwf_dnnl_has_isa(dnnl_cpu_isa_avx2_vnni, dnnl_cpu_isa_avx512_core));
 }
 
 int main(void)
@@ -203,6 +262,8 @@ int main(void)
     static const test_case tests[] = {
         {"every manner of every convolution", test_manners},
         {"a measured choice", test_tuned},
+        {"versions of the library", test_versions},
+        {"instruction sets", test_instruction_sets},
     };
     return test_run("onednn", tests, sizeof tests / sizeof *tests);
 }

@@ -66,7 +66,7 @@ static int count_wrong(const host *h, const float *truth)
     for (int part = 0; part < 2; part++)
         for (int k = 0; k < levels; k++)
             for (int i = 0; i < h->n; i++) {
-                const float x = h->plugin->flux[part][k * h->n + i];
+                const float x = h->plugin->back.flux[part][k * h->n + i];
                 const float y = truth[(part * levels + k) * HOST_CELLS + h->cells[i]];
                 wrong += !(x == y);
             }
@@ -489,18 +489,24 @@ static void test_interval(void)
     host_free(truth);
 }
 
-/* Fields of the next step are put while the network runs. */
+static void put_masked(host *h, int step)
+{
+    host_put_all(h, step);
+    host_put(h, "mask", "1", step);
+}
+
+/* Fields and mask of the next step are put while the network runs. */
 static void test_lagged(void)
 {
     host *h = ready(SCATTERED, NULL), *truth = ready(SCATTERED, NULL);
     for (int step = 0; step < 4; step++) {
         CHECK_OK(gwf_finish(h->plugin), h->plugin->error);
         if (step > 0) check_all_same(truth, h);
-        host_put_all(h, step);
+        put_masked(h, step);
         CHECK_OK(gwf_start(h->plugin, step, 1), h->plugin->error);
-        host_put_all(truth, step);
+        put_masked(h, step + 1);
+        put_masked(truth, step);
         CHECK_OK(gwf_run(truth->plugin, step, 1), truth->plugin->error);
-        host_put_all(h, step + 1);
     }
     CHECK_OK(gwf_finish(h->plugin), h->plugin->error);
     check_all_same(truth, h);
@@ -581,8 +587,11 @@ static void test_order_of_calls(void)
     host *h = host_create(BANDS, NULL);
     gwf_plugin *p = h->plugin;
     const gwf_array array = host_array(h, HOST_LEVELS);
+    gwf_counters counters;
     CHECK_FAILS(gwf_put(p, "u", "m s-1", NULL, &array), GWF_ERR_ARGUMENT, p->error,
                 "gwf_plugin_ready() has not been called");
+    CHECK_FAILS(gwf_plugin_counters(p, &counters), GWF_ERR_ARGUMENT, p->error,
+                "no counters: gwf_plugin_ready() has not been called");
     CHECK_FAILS(gwf_run(p, 0, 1), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_ready() has not");
     CHECK_FAILS(gwf_finish(p), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_ready() has not");
     CHECK_FAILS(gwf_plugin_ready(p), GWF_ERR_ARGUMENT, p->error, "gwf_plugin_levels() comes");

@@ -89,7 +89,7 @@ static gwf_engine *make_engine(const tile_case *c, const char *backend, const gw
     CHECK_OK(
         gwf_network_build(&model->set, (gwf_edges){c->padding, 0, 0}, NULL, &model->network, &err),
         err);
-    const gwf_domain grid = {c->nlat, c->nlon, comm, tiling, false, false};
+    const gwf_domain grid = {.nlat = c->nlat, .nlon = c->nlon, .comm = comm, .tiling = tiling};
     gwf_options *options = gwf_options_create();
     gwf_options_set(options, "backend", backend);
     gwf_options_set(options, "threads", "1");
@@ -242,7 +242,7 @@ static void make_broken_engine(gwf_engine *engine, gwf_backend *backend, gwf_til
     gwf_error err = {0};
     gwf_checkpoint_info info;
     const gwf_backend_config config = {.threads = 1, .batch = 1};
-    const gwf_domain grid = {64, 128, test_comm(), tiling, false, false};
+    const gwf_domain grid = {.nlat = 64, .nlon = 128, .comm = test_comm(), .tiling = tiling};
     gwf_share *share = &engine->share;
     *backend = gwf_backend_ref;
     if (test_rank() == test_ranks() - 1) backend->run = fail_run;

@@ -104,6 +104,10 @@ double gwf_precision_error(gwf_precision precision);
 
 enum { GWF_MAX_BATCH = 64 };
 
+/* Where a block of weights is to be read from: where it is, or from a copy that outlives the step.
+ */
+typedef void *gwf_weights_at(void *user, void *weights, size_t bytes);
+
 /* Which of the devices that a process sees is its own. */
 typedef struct gwf_place {
     int device;           /* its number plus one; 0: by rank */
@@ -232,6 +236,11 @@ struct gwf_backend {
     /* Multiply-adds of a prepared convolution that are executed, as a share of those by which it is
      * defined; 0: not known. NULL: always 1. */
     double (*executed)(const gwf_context *context, const gwf_step *step);
+    /* Asks at() about every block of packed weights of a step, in the same order each time; the
+     * step gives up a block that it is to read elsewhere. Once that is done, run() only reads the
+     * blocks. NULL: weights are not in the host's memory. */
+    gwf_status (*weights)(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err);
 };
 
 extern const gwf_backend gwf_backend_ref;      /* plain loops, double sums: what the ops mean */

@@ -268,6 +268,13 @@ static double executed(const gwf_context *g, const gwf_step *step)
     return g->inner->executed ? g->inner->executed(g->context, step->inner) : 1;
 }
 
+static gwf_status weights(gwf_context *g, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    if (!g->inner->weights) return GWF_OK;
+    return g->inner->weights(g->context, step->inner, at, user, err);
+}
+
 static const int batches[] = {1, 0};
 
 const gwf_backend gwf_backend_guard = {
@@ -291,4 +298,5 @@ const gwf_backend gwf_backend_guard = {
     .pack = pack,
     .unpack = unpack,
     .executed = executed,
+    .weights = weights,
 };

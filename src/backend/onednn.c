@@ -67,9 +67,7 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
 static void close_cpu(gwf_context *context)
 {
     if (!context) return;
-    if (context->dnnl.stream) dnnl_stream_destroy(context->dnnl.stream);
-    if (context->dnnl.engine) dnnl_engine_destroy(context->dnnl.engine);
-    free(context->dnnl.scratch);
+    gwf_dnnl_close(&context->dnnl);
     free(context->aside);
     free(context->maps.arena);
     free(context);
@@ -78,23 +76,19 @@ static void close_cpu(gwf_context *context)
 static gwf_status open_cpu(const gwf_backend_config *config, gwf_context **result, gwf_error *err)
 {
     gwf_status status = GWF_OK;
-    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    GWF_TRY(gwf_dnnl_check_precision(config->precision, isa, err));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
+    GWF_TRY_DONE(gwf_dnnl_open(&context->dnnl, err));
+    GWF_TRY_DONE(gwf_dnnl_check_precision(config->precision, dnnl_get_effective_cpu_isa(), err));
     const bool bf16 = config->precision == GWF_BF16;
     context->config = *config;
     if (config->precision == GWF_PRECISION_AUTO) context->config.precision = GWF_FP32;
     context->maps = (gwf_blocked){
         .value = bf16 ? GWF_VALUE_BF16 : GWF_VALUE_F32,
         .batch = config->batch,
-        .block = gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core) ? 16 : 8,
+        .block = context->dnnl.block,
         .threads = config->threads > 0 ? config->threads : omp_get_max_threads(),
     };
-    context->dnnl.block = context->maps.block;
-    DNNL_TRY_DONE(dnnl_engine_create(&context->dnnl.engine, dnnl_cpu, 0));
-    DNNL_TRY_DONE(
-        dnnl_stream_create(&context->dnnl.stream, context->dnnl.engine, dnnl_stream_default_flags));
     gwf_dnnl_describe(context->maps.threads, context->description, sizeof context->description);
     *result = context;
     return GWF_OK;
@@ -125,6 +119,14 @@ static double executed(const gwf_context *context, const gwf_step *step)
     (void)context;
     const double share = gwf_conv_executed(step->manner.way);
     return step->op.kind == GWF_OP_UPCONV && step->manner.phases ? share * 4 / 9 : share;
+}
+
+static gwf_status weights(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    (void)context;
+    for (int i = 0; i < GWF_PHASES; i++) GWF_TRY(gwf_conv_weights(&step->convs[i], at, user, err));
+    return GWF_OK;
 }
 
 static int channel_block(const gwf_context *context)
@@ -211,4 +213,5 @@ const gwf_backend gwf_backend_cpu = {
     .pack = pack,
     .unpack = unpack,
     .executed = executed,
+    .weights = weights,
 };

@@ -1,21 +1,9 @@
-/* One convolution of the CPU backend: a oneDNN primitive with its weights packed for it.
- * Only the files onednn*.c include dnnl.h. */
+/* One convolution of the CPU backend: a oneDNN primitive with its weights packed for it. */
 #ifndef GWF_BACKEND_ONEDNN_CONV_H
 #define GWF_BACKEND_ONEDNN_CONV_H
 
-#include <dnnl.h>
-#include <stdbool.h>
-#include <string.h>
-
-#include "backend/blocked.h"
-
-/* What all convolutions of a context share. */
-typedef struct gwf_dnnl {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    int block;     /* of the layout nChw16c or nChw8c */
-    char *scratch; /* one for all: they run one after the other */
-} gwf_dnnl;
+#include "backend/onednn_library.h"
+#include "backend/value.h"
 
 /* A convolution of a batch of maps in channels, rows and cols. It multiplies values of the type
  * that it reads, and adds in float32, integers exactly. Weights are (out, in, kernel, kernel),
@@ -45,7 +33,8 @@ typedef enum gwf_conv_way {
 typedef struct gwf_conv {
     dnnl_primitive_t primitive;
     dnnl_memory_t src, weights, bias, dst, scratch;
-    void *packed;                      /* the weights, owned */
+    dnnl_exec_arg_t factors;           /* memory NULL: none, or part of the primitive */
+    void *packed;                      /* the weights, owned; NULL: they are elsewhere */
     dnnl_primitive_t gather, scatter;  /* from the map to src and from dst to the map; NULL where
                                         * that is the same */
     dnnl_memory_t gathered, scattered; /* the map's side of these */
@@ -64,37 +53,13 @@ double gwf_conv_executed(gwf_conv_way way);
 /* src and dst are dense batches of maps; dnnl->scratch has at least scratch_bytes. */
 gwf_status gwf_conv_run(const gwf_dnnl *dnnl, gwf_conv *conv, const void *src, void *dst,
                         gwf_error *err);
+/* As a backend's weights(). {0} is fine here too. */
+gwf_status gwf_conv_weights(gwf_conv *conv, gwf_weights_at *at, void *user, gwf_error *err);
 /* {0} is fine. */
 void gwf_conv_free(gwf_conv *conv);
 
 /* Zeroed memory on a cache line's border, from 2 MiB on in large pages where the system has them;
  * free() it. NULL: none left. */
 void *gwf_aligned(size_t bytes);
-
-/* The instruction set in words, and whether it has all of another's. */
-const char *gwf_dnnl_isa_name(dnnl_cpu_isa_t isa);
-bool gwf_dnnl_has_isa(dnnl_cpu_isa_t all, dnnl_cpu_isa_t wanted);
-/* UNSUPPORTED: a precision other than int8 that floats do not have here. */
-gwf_status gwf_dnnl_check_precision(gwf_precision precision, dnnl_cpu_isa_t isa, gwf_error *err);
-/* For the output's metadata, of those; auto is fp32. */
-const char *gwf_dnnl_precision(gwf_precision precision);
-/* "oneDNN 2.6.3, AVX-512, 2 threads" into text. */
-void gwf_dnnl_describe(int threads, char *text, size_t size);
-
-/* Why a oneDNN call failed. */
-const char *gwf_dnnl_reason(dnnl_status_t status);
-
-/* Go to the label `done` with `status` and err set when a oneDNN call fails. */
-#define DNNL_TRY_DONE(call)                                                                        \
-    do {                                                                                           \
-        const dnnl_status_t dnnl_try_status_ = (call);                                             \
-        if (dnnl_try_status_ != dnnl_success) {                                                    \
-            status = gwf_fail(                                                                     \
-                err, dnnl_try_status_ == dnnl_out_of_memory ? GWF_ERR_MEMORY : GWF_ERR_BACKEND,    \
-                "backend cpu: oneDNN %.*s: %s", (int)strcspn(#call, "("), #call,                   \
-                gwf_dnnl_reason(dnnl_try_status_));                                                \
-            goto done;                                                                             \
-        }                                                                                          \
-    } while (0)
 
 #endif

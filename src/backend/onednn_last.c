@@ -8,7 +8,6 @@
  *   and faster than in blocks of channels. */
 #include "backend/backend.h"
 
-#include <dnnl.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,9 +274,7 @@ static gwf_status run(gwf_context *context, gwf_step *step, gwf_error *err)
 static void close_last(gwf_context *context)
 {
     if (!context) return;
-    if (context->dnnl.stream) dnnl_stream_destroy(context->dnnl.stream);
-    if (context->dnnl.engine) dnnl_engine_destroy(context->dnnl.engine);
-    free(context->dnnl.scratch);
+    gwf_dnnl_close(&context->dnnl);
     free(context->aside);
     free(context->maps.arena);
     free(context);
@@ -297,20 +294,17 @@ static gwf_status open_last(const gwf_backend_config *config, gwf_context **resu
 {
     gwf_status status = GWF_OK;
     const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    GWF_TRY(check_config(config, isa, err));
     gwf_context *context = calloc(1, sizeof *context);
     if (!context) return gwf_fail(err, GWF_ERR_MEMORY, "backend cpu: no memory");
+    GWF_TRY_DONE(gwf_dnnl_open(&context->dnnl, err));
+    GWF_TRY_DONE(check_config(config, isa, err));
     const bool int8 = config->precision == GWF_INT8;
     context->config = *config;
-    context->dnnl.block = gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core) ? 16 : 8;
     context->maps =
         (gwf_last){.bf16 = int8 ? gwf_dnnl_has_isa(isa, dnnl_cpu_isa_avx512_core_bf16)
                                 : config->precision == GWF_BF16,
                    .batch = config->batch,
                    .threads = config->threads > 0 ? config->threads : omp_get_max_threads()};
-    DNNL_TRY_DONE(dnnl_engine_create(&context->dnnl.engine, dnnl_cpu, 0));
-    DNNL_TRY_DONE(
-        dnnl_stream_create(&context->dnnl.stream, context->dnnl.engine, dnnl_stream_default_flags));
     gwf_dnnl_describe(context->maps.threads, context->description, sizeof context->description);
     *result = context;
     return GWF_OK;
@@ -347,6 +341,14 @@ static double executed(const gwf_context *context, const gwf_step *step)
 {
     (void)context;
     return step->op.kind == GWF_OP_UPCONV ? 4.0 / 9 : gwf_conv_executed(step->way);
+}
+
+static gwf_status weights(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    (void)context;
+    for (int i = 0; i < PHASES; i++) GWF_TRY(gwf_conv_weights(&step->convs[i], at, user, err));
+    return GWF_OK;
 }
 
 static int channel_block(const gwf_context *context)
@@ -434,4 +436,5 @@ const gwf_backend gwf_backend_cpu_last = {
     .pack = pack,
     .unpack = unpack,
     .executed = executed,
+    .weights = weights,
 };

@@ -236,6 +236,15 @@ static const char *algorithm(const gwf_context *context, const gwf_step *step)
     return step->conv.sums && step->op.in.int8 ? "int8" : "";
 }
 
+static gwf_status weights(gwf_context *context, gwf_step *step, gwf_weights_at *at, void *user,
+                          gwf_error *err)
+{
+    (void)context;
+    (void)err;
+    gwf_ref_conv_weights(&step->conv, at, user);
+    return GWF_OK;
+}
+
 static const int batches[] = {1, 0};
 
 const gwf_backend gwf_backend_ref = {
@@ -258,4 +267,5 @@ const gwf_backend gwf_backend_ref = {
     .store = store,
     .pack = pack,
     .unpack = unpack,
+    .weights = weights,
 };

@@ -138,7 +138,7 @@ void gwf_ref_conv_run(const gwf_ref_conv *conv, const gwf_op *op, const float *i
 
 static void free_filters(gwf_ref_filters *f)
 {
-    free(f->weights);
+    if (!f->elsewhere) free(f->weights);
     free(f->step);
     free(f->bias);
 }
@@ -151,6 +151,21 @@ void gwf_ref_conv_free(gwf_ref_conv *conv)
     *conv = (gwf_ref_conv){0};
 }
 
+static void ask_about(gwf_ref_filters *f, gwf_weights_at *at, void *user)
+{
+    float *there = at(user, f->weights, f->values * sizeof *f->weights);
+    if (there == f->weights) return;
+    if (!f->elsewhere) free(f->weights);
+    f->weights = there;
+    f->elsewhere = true;
+}
+
+void gwf_ref_conv_weights(gwf_ref_conv *conv, gwf_weights_at *at, void *user)
+{
+    for (int i = 0; i < GWF_REF_PHASES; i++)
+        if (conv->filters[i].weights) ask_about(&conv->filters[i], at, user);
+}
+
 static gwf_status no_memory(gwf_error *err)
 {
     return gwf_fail(err, GWF_ERR_MEMORY, "backend ref: no memory for weights");
@@ -161,7 +176,7 @@ static gwf_status copy_filters(const gwf_op *op, size_t filter, gwf_ref_filters 
 {
     const size_t n = (size_t)op->out.channels;
     *to = (gwf_ref_filters){malloc(n * filter * sizeof(float)), malloc(n * sizeof(float)),
-                            malloc(n * sizeof(float))};
+                            malloc(n * sizeof(float)), n * filter, false};
     if (!to->weights || !to->step || !to->bias) return no_memory(err);
     memcpy(to->weights, op->weights, n * filter * sizeof(float));
     memcpy(to->bias, op->bias, n * sizeof(float));
@@ -183,7 +198,7 @@ static gwf_status round_filters(const gwf_op *op, const float *weights, int taps
     const size_t values = (size_t)from.out * (size_t)from.in * (size_t)taps;
     gwf_int8_weights made = {0};
     GWF_TRY(gwf_int8_weights_make(&from, &made, err));
-    *to = (gwf_ref_filters){malloc(values * sizeof(float)), made.step, made.bias};
+    *to = (gwf_ref_filters){malloc(values * sizeof(float)), made.step, made.bias, values, false};
     for (size_t i = 0; to->weights && i < values; i++) to->weights[i] = made.weight[i];
     free(made.weight);
     return to->weights ? GWF_OK : no_memory(err);

@@ -7,6 +7,8 @@
 /* Weights of a convolution: result = activation(bias + step * weighted sum). */
 typedef struct gwf_ref_filters {
     float *weights, *step, *bias; /* owned */
+    size_t values;                /* of weights */
+    bool elsewhere;               /* weights are borrowed */
 } gwf_ref_filters;
 
 enum { GWF_REF_PHASES = 4 };
@@ -20,6 +22,8 @@ typedef struct gwf_ref_conv {
 /* For a conv or upconv; {0} and what failed may be freed. */
 gwf_status gwf_ref_conv_make(const gwf_op *op, gwf_ref_conv *conv, gwf_error *err);
 void gwf_ref_conv_free(gwf_ref_conv *conv);
+/* As a backend's weights(). */
+void gwf_ref_conv_weights(gwf_ref_conv *conv, gwf_weights_at *at, void *user);
 /* From the planes of op->in to those of op->out, as they are kept. */
 void gwf_ref_conv_run(const gwf_ref_conv *conv, const gwf_op *op, const float *in, float *out);
 

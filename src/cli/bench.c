@@ -92,28 +92,38 @@ static void show(const bench_result *r, FILE *json)
 
 /* --- the network alone ---------------------------------------------------------------------- */
 
-/* The leader of the map times and prints, the other ranks compute their tiles. */
-static gwf_status time_and_print(const arguments *a, int threads, const scaling *s,
-                                 gwf_engine *engine, gwf_error *err)
+/* The leader of the map times, the other ranks compute their tiles. */
+static gwf_status time_map(const arguments *a, int threads, const world *w, gwf_engine *engine,
+                           bench_result *r)
 {
-    bench_result r = {0};
-    FILE *json = NULL;
-    GWF_TRY(open_json(a->json, &json, err));
-    gwf_status status = measure(&r, engine, a, threads, err);
-    if (status == GWF_OK && a->model_scaling)
-        status = scaling_print(s, engine, r.seconds[0], json, err);
-    else if (status == GWF_OK)
-        show(&r, json);
-    free(r.seconds);
-    return close_json(a->json, json, status, err);
+    gwf_error *err = &engine->error;
+    gwf_status status;
+    if (w->leaders) {
+        status = measure(r, engine, a, threads, err);
+        gwf_engine_dismiss(engine, NULL);
+    } else {
+        status = gwf_engine_serve(engine, NULL, err);
+    }
+    GWF_TRY(world_agree(w, status, err));
+    return memory_measure(w, &r->nodes, err);
+}
+
+static gwf_status print(const arguments *a, const scaling *s, const bench_result *r, FILE *json,
+                        gwf_error *err)
+{
+    if (a->model_scaling) return scaling_print(s, r->engine, r->seconds[0], json, err);
+    show(r, json);
+    return GWF_OK;
 }
 
 static gwf_status prepare(const arguments *a, const gwf_options *options, const world *w,
                           scaling *s, gwf_engine *engine)
 {
-    gwf_domain grid = {.comm = w->map};
+    gwf_domain grid = {.comm = w->map, .node = w->node};
     gwf_error *err = &engine->error;
-    GWF_TRY(world_agree(w, gwf_engine_load(engine, a->model, &w->log), err));
+    gwf_status status = gwf_engine_load_node(engine, w->node, a->model, &w->log);
+    if (status == GWF_OK) status = gwf_engine_spread_weights(engine, w->node, true);
+    GWF_TRY(world_agree(w, status, err));
     grid.nlat = a->lat ? a->lat : engine->model.nlat;
     grid.nlon = a->lon ? a->lon : engine->model.nlon;
     GWF_TRY(gwf_tiling_find(a->tiles ? a->tiles : "auto", gwf_comm_size(w->map), grid.nlat,
@@ -126,15 +136,16 @@ static gwf_status bench(const arguments *a, const gwf_options *options, world *w
                         gwf_engine *engine)
 {
     gwf_error *err = &engine->error;
-    gwf_status status;
+    bench_result r = {0};
+    FILE *json = NULL;
     GWF_TRY(world_group(w, 0, err));
     GWF_TRY(prepare(a, options, w, s, engine));
-    if (w->leaders) {
-        status = time_and_print(a, options->threads, s, engine, err);
-        gwf_engine_dismiss(engine, NULL);
-    } else {
-        status = gwf_engine_serve(engine, NULL, err);
-    }
+    gwf_status status = w->leaders ? open_json(a->json, &json, err) : GWF_OK;
+    status = world_agree(w, status, err);
+    if (status == GWF_OK) status = time_map(a, options->threads, w, engine, &r);
+    if (status == GWF_OK && w->leaders) status = print(a, s, &r, json, err);
+    free(r.seconds);
+    status = close_json(a->json, json, status, err);
     return world_agree(w, status, err);
 }
 
@@ -191,6 +202,7 @@ static gwf_status time_network(job *j, gwf_error *err)
     timed_prediction *own = j->own;
     bench_result r = {.input = own->a->input, .spent = j->spent};
     gwf_status status = measure(&r, j->engine, own->a, own->threads, err);
+    if (status == GWF_OK) status = memory_measure(&j->w, &r.nodes, err);
     if (status == GWF_OK) show(&r, own->json);
     free(r.seconds);
     FILE *json = own->json;

@@ -143,15 +143,30 @@ static void print_stream(const bench_result *r)
            1e3 * t->writing / (double)t->steps, each * t->writing);
 }
 
+static void print_memory(const bench_result *r)
+{
+    const gwf_plan *plan = r->engine->plan;
+    const gwf_shared_weights *w = &r->engine->weights;
+    const memory_use *use = &r->nodes;
+    printf("arena %.1f MB (%.1f MB if no maps shared memory)",
+           1e-6 * (double)gwf_plan_arena_bytes(plan), 1e-6 * (double)gwf_plan_unshared_bytes(plan));
+    if (w->bytes) printf(", packed weights %.1f MB", 1e-6 * (double)w->bytes);
+    if (w->ranks > 1) printf(" (%.1f MB shared on the node)", 1e-6 * (double)w->shared);
+    printf(", peak memory of the process %.1f MB\n", 1e-6 * r->memory);
+    if (use->ranks == 1 && use->nodes == 1) return;
+    printf("%d node%s of up to %d rank%s: at most %.1f MB each now, %.1f MB if all its ranks had "
+           "their peak at once\n",
+           use->nodes, use->nodes == 1 ? "" : "s", use->ranks, use->ranks == 1 ? "" : "s",
+           1e-6 * use->now, 1e-6 * use->peaks);
+}
+
 void bench_print(const bench_result *r)
 {
     const gwf_plan *plan = r->engine->plan;
     print_layers(r);
     printf("%s\n", gwf_describe(r->engine));
     print_machine(&r->here);
-    printf("arena %.1f MB (%.1f MB if no maps shared memory), peak memory of the process %.1f MB\n",
-           1e-6 * (double)gwf_plan_arena_bytes(plan), 1e-6 * (double)gwf_plan_unshared_bytes(plan),
-           1e-6 * r->memory);
+    print_memory(r);
     print_borders(plan);
     print_stream(r);
     print_speed(r);
@@ -216,6 +231,19 @@ static void put_stream(const bench_result *r, FILE *json)
             t->total / (double)t->steps / median(r));
 }
 
+static void put_memory(const bench_result *r, FILE *json)
+{
+    const gwf_plan *plan = r->engine->plan;
+    const gwf_shared_weights *w = &r->engine->weights;
+    const memory_use *use = &r->nodes;
+    fprintf(json, " \"arena_bytes\": %zu, \"unshared_bytes\": %zu, \"weights_bytes\": %zu,\n",
+            gwf_plan_arena_bytes(plan), gwf_plan_unshared_bytes(plan), w->bytes);
+    fprintf(json,
+            " \"shared_weights_bytes\": %zu, \"peak_memory_bytes\": %.0f, \"nodes\": %d,\n"
+            " \"node_ranks\": %d, \"node_memory_bytes\": %.0f, \"node_peaks_bytes\": %.0f,\n",
+            w->shared, r->memory, use->nodes, use->ranks, use->now, use->peaks);
+}
+
 void bench_json(const bench_result *r, FILE *json)
 {
     const gwf_engine *engine = r->engine;
@@ -231,8 +259,7 @@ void bench_json(const bench_result *r, FILE *json)
     put_machine(&r->here, json);
     put_layers(r, json);
     put_stream(r, json);
-    fprintf(json, " \"arena_bytes\": %zu, \"unshared_bytes\": %zu, \"peak_memory_bytes\": %.0f,\n",
-            gwf_plan_arena_bytes(plan), gwf_plan_unshared_bytes(plan), r->memory);
+    put_memory(r, json);
     fprintf(json, " \"macs\": %.6g, \"executed_macs\": %.6g,\n \"map_s\": [",
             gwf_network_macs(&engine->model.network, engine->nlat, engine->nlon),
             known ? executed : 0);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/machine.h"
+#include "cli/memory.h"
 #include "cli/stream.h"
 #include "coupling/engine.h"
 
@@ -15,6 +16,7 @@ typedef struct bench_result {
     int runs;                 /* each of engine->batch maps */
     int resident;             /* 1: maps in a device's memory */
     double memory;            /* bytes that the process had at most */
+    memory_use nodes;         /* of all ranks */
     const char *input;        /* of the way from file to file; NULL: not timed */
     stream_times spent;       /* on that way */
 } bench_result;

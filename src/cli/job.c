@@ -122,9 +122,12 @@ static void catch_signals(void)
 
 /* --- the input ------------------------------------------------------------------------------ */
 
+/* Collective over the node. */
 static gwf_status load_model(job *j, gwf_error *err)
 {
-    const gwf_status status = gwf_engine_load(j->engine, j->a->model, &j->w.log);
+    gwf_status status = gwf_engine_load_node(j->engine, j->w.node, j->a->model, &j->w.log);
+    if (status == GWF_OK)
+        status = gwf_engine_spread_weights(j->engine, j->w.node, j->kind->computes);
     if (status != GWF_OK) *err = j->engine->error;
     j->reads = j->engine->model;
     return status;
@@ -196,6 +199,7 @@ static gwf_status prepare_input(job *j, const gwf_options *options, gwf_error *e
     GWF_TRY(choose_tiling(j->a, gwf_comm_size(j->w.all), &domain, &per_map, err));
     GWF_TRY(world_group(&j->w, per_map, err));
     domain.comm = j->w.map;
+    domain.node = j->w.node;
     domain.many = true;
     status = first_rank ? GWF_OK : look_too(j, &o, err);
     GWF_TRY(world_agree(&j->w, status, err));

@@ -6,12 +6,9 @@
 
 static gwf_status divide_node(world *w, gwf_options *options, gwf_error *err)
 {
-    gwf_comm *node = NULL;
-    GWF_TRY(gwf_comm_split_node(w->all, &node, err));
-    gwf_status status = gwf_cores_share(node, options->threads, &options->threads, &w->log, err);
-    if (status == GWF_OK) status = gwf_devices_share(node, options, err);
-    gwf_comm_free(&node);
-    return status;
+    GWF_TRY(gwf_comm_split_node(w->all, &w->node, err));
+    GWF_TRY(gwf_cores_share(w->node, options->threads, &options->threads, &w->log, err));
+    return gwf_devices_share(w->node, options, err);
 }
 
 static gwf_status begin(world *w, gwf_error *err)
@@ -65,6 +62,7 @@ void world_end(world *w)
 {
     gwf_comm_free(&w->leaders);
     gwf_comm_free(&w->map);
+    gwf_comm_free(&w->node);
     gwf_comm_free(&w->all);
     gwf_mpi_end();
 }

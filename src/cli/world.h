@@ -10,6 +10,7 @@
 
 typedef struct world {
     gwf_comm *all;
+    gwf_comm *node;    /* ranks that share this one's memory */
     gwf_comm *map;     /* ranks of this one's map; rank 0 leads */
     gwf_comm *leaders; /* NULL on ranks that do not lead */
     gwf_log log;       /* of rank 0; the others' says nothing */

@@ -137,7 +137,8 @@ static bool write_whole(int fd, const char *head, size_t n, const void *bytes, s
         close(fd);
         return false;
     }
-    const bool written = fwrite(head, 1, n, file) == n && fwrite(bytes, 1, size, file) == size;
+    const bool written =
+        fwrite(head, 1, n, file) == n && (size == 0 || fwrite(bytes, 1, size, file) == size);
     return !fclose(file) && written;
 }
 

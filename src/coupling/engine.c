@@ -5,8 +5,8 @@
 #include "coupling/share.h"
 #include "fields/threads.h"
 
+#include <malloc.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +15,6 @@
 const char *gwf_version(void)
 {
     return GWF_VERSION;
-}
-
-/* NetCDF-C is not thread-safe: engines that are created at the same time take turns. */
-static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
-
-gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log)
-{
-    snprintf(engine->model_path, sizeof engine->model_path, "%s", model_path);
-    pthread_mutex_lock(&files);
-    const gwf_status status = gwf_model_read(model_path, log, &engine->model, &engine->error);
-    pthread_mutex_unlock(&files);
-    return status;
 }
 
 static void describe(gwf_engine *engine)
@@ -119,6 +107,8 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_share *share = &engine->share;
     gwf_site site = {.nlat = grid->nlat, .nlon = grid->nlon};
     gwf_backend_config config;
+    if (engine->lacks_weights)
+        return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has not got its weights");
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
     GWF_TRY(open_backend(engine, options, grid, log, &site, &config));
     engine->threads = gwf_threads(options ? options->threads : 0);
@@ -139,13 +129,27 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     return GWF_OK;
 }
 
+/* To the system, what was freed: the heap would keep most of the memory that a plan is made in. */
+static void give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log)
 {
     gwf_status status = make_plan(engine, options, grid, log);
     if (status == GWF_ERR_MODEL || status == GWF_ERR_MISMATCH)
         gwf_error_prefix(&engine->error, "%s", engine->model_path);
-    return grid->comm ? gwf_agree(grid->comm, status, &engine->error) : status;
+    if (grid->comm) status = gwf_agree(grid->comm, status, &engine->error);
+    if (grid->node) status = gwf_agree(grid->node, status, &engine->error);
+    GWF_TRY(status);
+    status =
+        gwf_weights_share_node(engine->plan, grid->node, log, &engine->weights, &engine->error);
+    give_back();
+    return status;
 }
 
 gwf_status gwf_create(const char *model_path, const gwf_options *options, gwf_engine **result)
@@ -165,6 +169,7 @@ void gwf_free(gwf_engine **engine)
     gwf_engine *e = engine ? *engine : NULL;
     if (!e) return;
     gwf_plan_free(&e->plan);
+    gwf_shared_weights_free(&e->weights);
     gwf_share_free(&e->share);
     if (e->context) e->backend->close(e->context);
     gwf_model_free(&e->model);

@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/option.h"
 #include "engine/plan.h"
+#include "engine/shared_weights.h"
 #include "model/model.h"
 #include "parallel/tiles.h"
 
@@ -27,8 +28,10 @@ typedef struct gwf_domain {
     int nlat, nlon;
     const gwf_comm *comm;
     gwf_tiling tiling;
-    bool tiles_only; /* no rank has whole maps: gwf_engine_run_tile() */
-    bool many;       /* there are maps enough for batches of the best size */
+    bool tiles_only;      /* no rank has whole maps: gwf_engine_run_tile() */
+    bool many;            /* there are maps enough for batches of the best size */
+    const gwf_comm *node; /* ranks of this node that plan the same network at the same time, and
+                           * hold its weights once; NULL: this one alone; borrowed by the call */
 } gwf_domain;
 
 struct gwf_engine {
@@ -40,6 +43,8 @@ struct gwf_engine {
     int batch;      /* maps computed at once */
     int threads;    /* of the host, for what surrounds the network */
     gwf_share share;
+    gwf_shared_weights weights;
+    bool lacks_weights;    /* the model's tensors are zero: gwf_engine_spread_weights() */
     char model_path[1024]; /* for messages */
     char description[512];
     gwf_error error;
@@ -48,8 +53,17 @@ struct gwf_engine {
 /* First half of gwf_create(): the model file, read and checked. */
 gwf_status gwf_engine_load(gwf_engine *engine, const char *model_path, const gwf_log *log);
 
-/* Second half, once: backend and plan for a grid; the weights are given back to the system. Local
- * but for the ranks of one map, which all call it and agree on how it ended. */
+/* The same by the ranks of a node. Weights are read by the first rank only, and by those whose file
+ * of that name is another one; all have everything else. Collective over node and agreed. */
+gwf_status gwf_engine_load_node(gwf_engine *engine, const gwf_comm *node, const char *model_path,
+                                const gwf_log *log);
+/* Afterwards, before gwf_engine_plan(): the first rank's weights to those that want them and have
+ * none; ranks that want none have none then. Collective over node and agreed. */
+gwf_status gwf_engine_spread_weights(gwf_engine *engine, const gwf_comm *node, bool wanted);
+
+/* Second half, once: backend and plan for a grid; the model's weights are given back to the system.
+ * Local but for the ranks of one map and those of grid->node, which all call it and agree on how it
+ * ended. */
 gwf_status gwf_engine_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
                            const gwf_log *log);
 

@@ -11,16 +11,25 @@
 
 /* --- creating and freeing ------------------------------------------------------------------- */
 
-static gwf_status load_model(gwf_plugin *plugin, const char *model_path)
+static gwf_status make_engine(gwf_plugin *plugin, const char *model_path)
 {
     if (!model_path) return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT, "no model file given");
     plugin->engine = calloc(1, sizeof *plugin->engine);
     if (!plugin->engine || !plugin->options)
         return gwf_fail(&plugin->error, GWF_ERR_MEMORY, "no memory for an engine");
     plugin->silent = strcmp(plugin_options_of(plugin)->piggyback, "on") == 0;
-    const gwf_status status = gwf_engine_load(plugin->engine, model_path, &plugin->log);
-    if (status != GWF_OK) plugin->error = plugin->engine->error;
-    return status;
+    return GWF_OK;
+}
+
+/* The weights stay with the first rank of each node until it is known who computes. */
+static gwf_status load_model(gwf_plugin *plugin, const char *model_path)
+{
+    gwf_engine *engine = plugin->engine;
+    gwf_status status = gwf_comm_split_node(plugin->comm, &plugin->node, &plugin->error);
+    GWF_TRY(gwf_agree(plugin->comm, status, &plugin->error));
+    status = gwf_engine_load_node(engine, plugin->node, model_path, &plugin->log);
+    if (status != GWF_OK) plugin->error = engine->error;
+    return gwf_agree(plugin->comm, status, &plugin->error);
 }
 
 gwf_status gwf_plugin_create(int communicator, const char *model_path, const gwf_options *options,
@@ -32,8 +41,9 @@ gwf_status gwf_plugin_create(int communicator, const char *model_path, const gwf
     if (!plugin) return GWF_ERR_MEMORY;
     GWF_TRY(gwf_comm_of_host(communicator, &plugin->comm, &plugin->error));
     plugin->options = gwf_options_copy(options);
-    const gwf_status status = load_model(plugin, model_path);
-    return gwf_agree(plugin->comm, status, &plugin->error);
+    const gwf_status status = make_engine(plugin, model_path);
+    GWF_TRY(gwf_agree(plugin->comm, status, &plugin->error));
+    return load_model(plugin, model_path);
 }
 
 static void free_tile(plugin_tile *tile)
@@ -66,6 +76,7 @@ void gwf_plugin_free(gwf_plugin **plugin)
     free(p->b);
     free(p->report);
     gwf_options_free(&p->options);
+    gwf_comm_free(&p->node);
     gwf_comm_free(&p->comm);
     free(p);
     *plugin = NULL;
@@ -219,27 +230,31 @@ static int place_among(const gwf_comm *comm, int ranks)
 
 static gwf_status choose_threads(gwf_plugin *plugin, int *threads)
 {
-    gwf_comm *node = NULL;
-    gwf_status status = gwf_comm_split_node(plugin->comm, &node, &plugin->error);
-    if (status == GWF_OK)
-        status = gwf_cores_guest(node, plugin->options->threads, threads, &plugin->error);
-    gwf_comm_free(&node);
+    const gwf_status status =
+        gwf_cores_guest(plugin->node, plugin->options->threads, threads, &plugin->error);
     return gwf_agree(plugin->comm, status, &plugin->error);
 }
 
-/* Over the ranks that compute. */
-static gwf_status choose_device(gwf_plugin *plugin)
+/* The engine of a rank that computes; node: those of its node. */
+static gwf_status plan_tile(gwf_plugin *plugin, const gwf_comm *node)
 {
-    gwf_comm *node = NULL;
-    gwf_status status = gwf_comm_split_node(plugin->tile.comm, &node, &plugin->error);
-    if (status == GWF_OK) status = gwf_devices_share(node, plugin->options, &plugin->error);
-    gwf_comm_free(&node);
-    GWF_TRY(gwf_agree(plugin->tile.comm, status, &plugin->error));
-    gwf_devices_agree(plugin->tile.comm, plugin->options, &plugin->log);
-    return GWF_OK;
+    const plugin_tile *tile = &plugin->tile;
+    gwf_engine *engine = plugin->engine;
+    gwf_error *err = &plugin->error;
+    const gwf_domain domain = {.nlat = engine->model.nlat,
+                               .nlon = engine->model.nlon,
+                               .comm = tile->comm,
+                               .tiling = tile->tiling,
+                               .tiles_only = true,
+                               .node = node};
+    GWF_TRY(gwf_agree(tile->comm, gwf_devices_share(node, plugin->options, err), err));
+    gwf_devices_agree(tile->comm, plugin->options, &plugin->log);
+    const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
+    if (status != GWF_OK) plugin->error = engine->error;
+    return status;
 }
 
-/* Ranks that compute: the engine on their tile. The others give the weights back. */
+/* Ranks that compute: the engine on their tile. The others have no weights. */
 static gwf_status plan_engine(gwf_plugin *plugin)
 {
     plugin_tile *tile = &plugin->tile;
@@ -248,20 +263,17 @@ static gwf_status plan_engine(gwf_plugin *plugin)
     const int ranks = tile->tiling.rows * tile->tiling.cols;
     const int place = place_among(plugin->comm, ranks);
     GWF_TRY(gwf_comm_split(plugin->comm, place < 0 ? -1 : 0, place, &tile->comm, &plugin->error));
-    if (!tile->comm) {
-        gwf_tensor_set_free(&engine->model.set);
-        return GWF_OK;
-    }
-    GWF_TRY(choose_device(plugin));
-    const gwf_domain domain = {.nlat = model->nlat,
-                               .nlon = model->nlon,
-                               .comm = tile->comm,
-                               .tiling = tile->tiling,
-                               .tiles_only = true};
+    gwf_status status = gwf_engine_spread_weights(engine, plugin->node, place >= 0);
+    if (status != GWF_OK) plugin->error = engine->error;
+    GWF_TRY(gwf_agree(plugin->comm, status, &plugin->error));
+    if (!tile->comm) return GWF_OK;
     tile->part = gwf_tile_of(tile->tiling, model->nlat, model->nlon, place);
     tile->cells = tile->part.rows * tile->part.cols;
-    const gwf_status status = gwf_engine_plan(engine, plugin->options, &domain, &plugin->log);
-    if (status != GWF_OK) plugin->error = engine->error;
+    gwf_comm *node = NULL;
+    status = gwf_comm_split_node(tile->comm, &node, &plugin->error);
+    status = gwf_agree(tile->comm, status, &plugin->error);
+    if (status == GWF_OK) status = plan_tile(plugin, node);
+    gwf_comm_free(&node);
     return status;
 }
 
@@ -364,8 +376,9 @@ static gwf_status prepare_columns(gwf_plugin *plugin, int threads)
 /* A thread for gwf_start(), on ranks that compute, where its messages (if any) are allowed. */
 static gwf_status make_worker(gwf_plugin *plugin)
 {
-    if (!plugin->tile.comm) return GWF_OK;
-    if (gwf_comm_size(plugin->tile.comm) > 1 && !gwf_mpi_threads()) return GWF_OK;
+    const int size = plugin->tile.tiling.rows * plugin->tile.tiling.cols;
+    plugin->all_compute = size == gwf_comm_size(plugin->comm);
+    if (!plugin->tile.comm || (size > 1 && !gwf_mpi_threads())) return GWF_OK;
     return gwf_worker_create(&plugin->worker, &plugin->error);
 }
 
@@ -376,6 +389,10 @@ static gwf_status tell(gwf_plugin *plugin)
     gwf_log_line(&plugin->log, "%s; %d of %d ranks compute the network",
                  plugin->transfer.description, plugin->tile.tiling.rows * plugin->tile.tiling.cols,
                  gwf_comm_size(plugin->comm));
+    if (!plugin->worker)
+        gwf_log_line(&plugin->log,
+                     "gwf_start() computes before it returns: MPI was started without "
+                     "MPI_THREAD_MULTIPLE");
     return GWF_OK;
 }
 

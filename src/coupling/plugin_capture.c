@@ -218,7 +218,7 @@ static gwf_status write_capture(const gwf_plugin *plugin, gwf_error *err)
     for (int s = 0; s < SLOTS; s++)
         if (has_slot(plugin, s))
             GWF_TRY_DONE(
-                gather(plugin, tile->slot[s], plugin->row[s + 1] - plugin->row[s], &maps[s], err));
+                gather(plugin, tile->state[s], plugin->row[s + 1] - plugin->row[s], &maps[s], err));
     GWF_TRY_DONE(gather(plugin, tile->features, plugin->engine->model.in.count, &maps[SLOTS], err));
     if (gwf_comm_rank(tile->comm) == 0) status = write_values(plugin, maps, err);
 done:

@@ -101,16 +101,30 @@ typedef struct plugin_tile {
     gwf_tile part;
     int cells;
     gwf_prepare *prepare;
-    float *slot[SLOTS]; /* (host levels or 1, cells): state on the network's grid */
-    float *features;    /* (inputs, cells) */
-    float *prediction;  /* (outputs, cells), normalised */
-    bool theta, w;      /* of this step: what the slots hold */
-    gwf_status status;  /* of the last computation */
+    float *slot[SLOTS];        /* (host levels or 1, cells): room for state on the network's grid */
+    const float *state[SLOTS]; /* of this step: there, or where it arrived */
+    float *features;           /* (inputs, cells) */
+    float *prediction;         /* (outputs, cells), normalised */
+    bool theta, w;             /* of this step: what the slots hold */
+    gwf_status status;         /* of the last computation */
     gwf_error error;
     double outside; /* values of the last step beyond the trained range */
     double prepare_seconds, network_seconds, flux_seconds; /* of the last step */
     double *outside_sum;                                   /* (inputs): since ready */
 } plugin_tile;
+
+/* --- the way back --------------------------------------------------------------------------- */
+
+/* Of the last step, beside what it put into fresh. */
+typedef struct plugin_back {
+    bool done;            /* it was gone */
+    const float *flux[2]; /* (model levels, columns): uw, vw; as they arrived, or in plugin->flux */
+    bool finite;          /* all of these */
+    gwf_drag_counters counted;
+    gwf_status status;
+    gwf_error error;
+    double seconds;
+} plugin_back;
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
@@ -119,9 +133,9 @@ typedef enum plugin_stage { STAGE_REGISTER, STAGE_READY, STAGE_STARTED } plugin_
 struct gwf_plugin {
     gwf_error error;
     gwf_log log;
-    gwf_options *options; /* a copy */
-    gwf_comm *comm;
-    gwf_engine *engine; /* its plan only on ranks that compute */
+    gwf_options *options;  /* a copy */
+    gwf_comm *comm, *node; /* all ranks; those of this node */
+    gwf_engine *engine;    /* its plan only on ranks that compute */
     plugin_stage stage;
 
     /* Registered. */
@@ -135,6 +149,8 @@ struct gwf_plugin {
     int row[SLOTS + 1]; /* of the way in: first row of each slot; none: the same as the next */
     plugin_tile tile;
     gwf_worker *worker; /* NULL: gwf_start() computes itself */
+    bool all_compute;   /* every rank does, so that none waits for another's host: tendencies are
+                         * found in the same thread as the network */
     gwf_drag *drag;
 
     /* This step's input. */
@@ -143,16 +159,17 @@ struct gwf_plugin {
     uint32_t round;                      /* counts computed steps, from 1 */
     bool bottom_up, order_known;         /* the host's levels */
     bool reads_temperature;              /* the network does (w needs it too) */
-    double *p_half[2];        /* (levels + 1, columns), top to bottom: being put, in use */
-    double *wind[2][2];       /* heating: u and v (levels, columns) in the host's order, likewise */
-    float *mask;              /* (columns) */
+    double *p_half[2];  /* (levels + 1, columns), top to bottom: being put, in use */
+    double *wind[2][2]; /* heating: u and v (levels, columns) in the host's order, likewise */
+    float *mask[2];     /* (columns), likewise */
+    bool masked[2];
     unsigned char *bad_level; /* (levels + 1): notes of one put */
-    bool masked;
     plugin_fault bad_input, bad_pressure;
 
     /* Results. */
     plugin_results now, fresh;
-    float *flux[2]; /* (model levels, columns): uw, vw */
+    plugin_back back;
+    float *flux[2]; /* (model levels, columns): room for uw, vw */
     bool any;       /* something was computed, */
     bool any_due;   /* or was to be */
     bool silent;    /* piggyback: tendencies are zero to the host */
@@ -209,6 +226,19 @@ gwf_status plugin_fields_check(gwf_plugin *plugin, bool *theta, bool *w);
 
 /* The fields were taken: the next ones begin. */
 void plugin_fields_next(gwf_plugin *plugin);
+
+/* --- plugin_compute.c ----------------------------------------------------------------------- */
+
+/* The fields that arrived onto the cells of this rank's tile. beside: the host may put the next
+ * ones while these are used. */
+void plugin_take_state(gwf_plugin *plugin, bool beside);
+
+/* On ranks that compute: features, network, fluxes on their way and, where all ranks compute, back.
+ * How it went is in the tile and in back. */
+void plugin_compute(void *plugin);
+
+/* Fluxes to the host's columns, tendencies into fresh. Collective. */
+void plugin_bring_back(gwf_plugin *plugin);
 
 /* --- plugin_step.c -------------------------------------------------------------------------- */
 

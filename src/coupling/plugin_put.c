@@ -40,13 +40,13 @@ gwf_status plugin_fields_create(gwf_plugin *plugin)
         fine &= (plugin->stamp[i] = calloc(n, sizeof **plugin->stamp)) != NULL;
     for (int i = 0; i < 2; i++) {
         fine &= (plugin->p_half[i] = calloc((levels + 1) * n, sizeof(double))) != NULL;
+        fine &= (plugin->mask[i] = calloc(n, sizeof **plugin->mask)) != NULL;
         for (int b = 0; b < 2 && strcmp(plugin_options_of(plugin)->heating, "on") == 0; b++)
             fine &= (plugin->wind[i][b] = calloc(levels * n, sizeof(double))) != NULL;
     }
     fine &= (plugin->bad_level = calloc(levels + 1, 1)) != NULL;
-    fine &= (plugin->mask = calloc(n, sizeof *plugin->mask)) != NULL;
     plugin->round = 1;
-    for (size_t c = 0; fine && c < n; c++) plugin->mask[c] = 1;
+    for (size_t c = 0; fine && c < n; c++) plugin->mask[0][c] = 1;
     if (fine) return GWF_OK;
     return gwf_fail(&plugin->error, GWF_ERR_MEMORY, "no memory for %d columns of %d levels",
                     plugin->columns.n, plugin->levels);
@@ -57,10 +57,10 @@ void plugin_fields_free(gwf_plugin *plugin)
     for (int i = 0; i < PLUGIN_FIELD_COUNT; i++) free(plugin->stamp[i]);
     for (int i = 0; i < 2; i++) {
         free(plugin->p_half[i]);
+        free(plugin->mask[i]);
         for (int b = 0; b < 2; b++) free(plugin->wind[i][b]);
     }
     free(plugin->bad_level);
-    free(plugin->mask);
 }
 
 /* --- faults --------------------------------------------------------------------------------- */
@@ -174,8 +174,8 @@ static void keep_wind(gwf_plugin *plugin, plugin_field field, const source *from
 
 static void put_mask(gwf_plugin *plugin, const source *from, const plugin_line *l)
 {
-    plugin->masked = true;
-    put_level(plugin, from, (gwf_segment){0, l->j, 0, l->n}, plugin->mask + l->first);
+    plugin->masked[0] = true;
+    put_level(plugin, from, (gwf_segment){0, l->j, 0, l->n}, plugin->mask[0] + l->first);
     if (plugin->bad_level[0])
         note_level(plugin, PUT_MASK, from, (gwf_segment){0, l->j, 0, l->n}, l->first);
 }
@@ -353,6 +353,9 @@ void plugin_fields_next(gwf_plugin *plugin)
         plugin->wind[0][i] = plugin->wind[1][i];
         plugin->wind[1][i] = wind;
     }
+    plugin->masked[1] = plugin->masked[0]; /* a mask stays until another is put */
+    if (plugin->masked[1])
+        memcpy(plugin->mask[1], plugin->mask[0], (size_t)plugin->columns.n * sizeof **plugin->mask);
     plugin->bad_input.found = plugin->bad_pressure.found = false;
     plugin->round++;
 }

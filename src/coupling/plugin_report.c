@@ -9,6 +9,9 @@
 gwf_status gwf_plugin_counters(gwf_plugin *plugin, gwf_counters *counters)
 {
     if (!plugin || !plugin->comm || !counters) return GWF_ERR_ARGUMENT;
+    if (plugin->stage == STAGE_REGISTER)
+        return gwf_fail(&plugin->error, GWF_ERR_ARGUMENT,
+                        "no counters: gwf_plugin_ready() has not been called");
     gwf_counters c = plugin->counters;
     double sums[2] = {(double)c.bad_output, (double)c.capped};
     double most[5] = {c.largest, c.seconds[0], c.seconds[1], c.seconds[2], c.seconds[3]};

@@ -1,109 +1,9 @@
-/* A step: fields to the network's grid, the network, fluxes back, tendencies. */
+/* A step as the host sees it: what becomes of it, on which all ranks agree. */
 #include <math.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "coupling/plugin_internal.h"
-#include "fields/threads.h"
-
-/* --- to the network's grid ------------------------------------------------------------------ */
-
-/* A slot's rows of the way in, on this rank's tile. */
-static gwf_rows rows_of(const gwf_plugin *plugin, plugin_slot slot)
-{
-    return (gwf_rows){.values = gwf_route_values(plugin->transfer.in),
-                      .first = plugin->row[slot],
-                      .count = plugin->row[slot + 1] - plugin->row[slot]};
-}
-
-/* What arrived, on the cells of this rank's tile; afterwards the next fields may be put. */
-static void take_state(gwf_plugin *plugin)
-{
-    plugin_tile *tile = &plugin->tile;
-    gwf_links *links = plugin->transfer.to_cells;
-    const size_t stride = (size_t)tile->cells;
-    const gwf_rows wind[2] = {rows_of(plugin, SLOT_U), rows_of(plugin, SLOT_V)};
-    const bool pair = wind[0].count && wind[1].count;
-    if (pair) gwf_links_apply_wind(links, wind, &tile->slot[SLOT_U], stride);
-    for (int s = 0; s < SLOTS; s++) {
-        const gwf_rows rows = rows_of(plugin, (plugin_slot)s);
-        if (rows.count == 0 || (pair && s <= SLOT_V)) continue;
-        gwf_links_apply(links, rows, tile->slot[s], stride);
-    }
-}
-
-/* --- the network ---------------------------------------------------------------------------- */
-
-static gwf_state state_of(const gwf_plugin *plugin)
-{
-    const plugin_tile *tile = &plugin->tile;
-    const bool warm = plugin->reads_temperature || tile->w;
-    float *temperature = warm ? tile->slot[SLOT_TEMPERATURE] : NULL;
-    return (gwf_state){
-        .u = tile->slot[SLOT_U],
-        .v = tile->slot[SLOT_V],
-        .temperature = tile->theta ? NULL : temperature,
-        .theta = tile->theta ? temperature : NULL,
-        .omega = tile->w ? NULL : tile->slot[SLOT_VERTICAL],
-        .w = tile->w ? tile->slot[SLOT_VERTICAL] : NULL,
-        .a = plugin->a,
-        .b = plugin->b,
-        .pressure = tile->slot[SLOT_P],
-        .surface_pressure = tile->slot[SLOT_PS],
-        .zs = tile->slot[SLOT_ZS],
-    };
-}
-
-static void count_outside(gwf_plugin *plugin)
-{
-    plugin_tile *tile = &plugin->tile;
-    const long *outside = gwf_prepare_outside(tile->prepare);
-    tile->outside = 0;
-    for (int i = 0; i < plugin->engine->model.in.count; i++) {
-        tile->outside += (double)outside[i];
-        tile->outside_sum[i] += (double)outside[i];
-    }
-}
-
-/* Fluxes of the tile's cells to their places on the way back. */
-static void give_fluxes(gwf_plugin *plugin)
-{
-    const plugin_tile *tile = &plugin->tile;
-    const gwf_channel_table *out = &plugin->engine->model.out;
-    const gwf_route_place *places = gwf_route_out(plugin->transfer.back);
-    float *values = gwf_route_values(plugin->transfer.back);
-    GWF_PARALLEL(plugin->options->threads)
-    for (int i = 0; i < out->count; i++) {
-        const gwf_channel *channel = &out->channels[i];
-        const float *from = tile->prediction + (size_t)i * (size_t)tile->cells;
-        for (int c = 0; c < tile->cells; c += places[c].run)
-            if (places[c].first != GWF_NOWHERE)
-                gwf_denormalise(channel->transform, channel->mu, channel->d, from + c,
-                                values + places[c].first + (size_t)i * places[c].stride,
-                                places[c].run);
-    }
-}
-
-/* On the ranks that compute, in the thread of the worker or of the host; they agree. */
-static void compute(void *user)
-{
-    gwf_plugin *plugin = user;
-    plugin_tile *tile = &plugin->tile;
-    const double start = gwf_now();
-    const gwf_state state = state_of(plugin);
-    tile->error = (gwf_error){0};
-    tile->status = gwf_prepare_run(tile->prepare, &state, tile->features, &tile->error);
-    tile->status = gwf_agree(tile->comm, tile->status, &tile->error);
-    tile->prepare_seconds = gwf_now() - start;
-    if (tile->status != GWF_OK) return;
-    count_outside(plugin);
-    tile->status =
-        gwf_engine_run_tile(plugin->engine, tile->features, tile->prediction, &tile->error);
-    tile->network_seconds = gwf_now() - start - tile->prepare_seconds;
-    if (tile->status != GWF_OK) return;
-    give_fluxes(plugin);
-    tile->flux_seconds = gwf_now() - start - tile->prepare_seconds - tile->network_seconds;
-}
 
 /* --- starting ------------------------------------------------------------------------------- */
 
@@ -173,18 +73,20 @@ static gwf_status send_fields(gwf_plugin *plugin)
 static gwf_status start_due(gwf_plugin *plugin, bool beside)
 {
     const double start = gwf_now();
+    beside = beside && plugin->worker;
     GWF_TRY(look_at_input(plugin, &plugin->fate));
     if (plugin->fate == FATE_COMPUTE) {
         GWF_TRY(send_fields(plugin));
-        if (plugin->tile.comm) take_state(plugin);
+        if (plugin->tile.comm) plugin_take_state(plugin, beside);
     }
     plugin_fields_next(plugin);
+    plugin->back.done = false;
     plugin->counters.seconds[0] += gwf_now() - start;
     if (plugin->fate != FATE_COMPUTE || !plugin->tile.comm) return GWF_OK;
-    if (beside && plugin->worker)
-        gwf_worker_start(plugin->worker, compute, plugin);
+    if (beside)
+        gwf_worker_start(plugin->worker, plugin_compute, plugin);
     else
-        compute(plugin);
+        plugin_compute(plugin);
     return GWF_OK;
 }
 
@@ -223,53 +125,6 @@ gwf_status gwf_start(gwf_plugin *plugin, double time, double step)
     return start(plugin, time, step, true);
 }
 
-/* --- back to the host ----------------------------------------------------------------------- */
-
-/* uw and vw on the network's levels above the columns of this rank. */
-static void take_fluxes(gwf_plugin *plugin)
-{
-    const int levels = plugin->engine->model.n_levels;
-    const float *values = gwf_route_values(plugin->transfer.back);
-    const gwf_rows rows[2] = {{values, 0, levels}, {values, levels, levels}};
-    gwf_links_apply_wind(plugin->transfer.to_columns, rows, plugin->flux,
-                         (size_t)plugin->columns.n);
-}
-
-static gwf_status send_fluxes(gwf_plugin *plugin)
-{
-    gwf_status status = gwf_route_begin(plugin->transfer.back, &plugin->error);
-    if (status == GWF_OK) status = gwf_route_end(plugin->transfer.back, &plugin->error);
-    if (status == GWF_OK) take_fluxes(plugin);
-    return status;
-}
-
-static void find_tendencies(gwf_plugin *plugin)
-{
-    plugin_results *r = &plugin->fresh;
-    const size_t n = (size_t)plugin->columns.n;
-    gwf_drag_counters counted = {0};
-    const gwf_drag_columns columns = {
-        .n = plugin->columns.n,
-        .p_half = plugin->p_half[1],
-        .flux_u = plugin->flux[0],
-        .flux_v = plugin->flux[1],
-        .mask = plugin->masked ? plugin->mask : NULL,
-        .du = r->du,
-        .dv = r->dv,
-        .half_u = r->half_u,
-        .half_v = r->half_v,
-    };
-    gwf_drag_run(plugin->drag, &columns, &counted);
-    plugin->counters.capped += counted.capped;
-    plugin->counters.largest = fmax(plugin->counters.largest, counted.largest);
-    for (int k = 0; r->dt && k < plugin->levels; k++) {
-        const size_t at = (size_t)k * n;
-        const size_t theirs = (size_t)(plugin->bottom_up ? plugin->levels - 1 - k : k) * n;
-        gwf_drag_heating(n, plugin->wind[1][0] + theirs, plugin->wind[1][1] + theirs, r->du + at,
-                         r->dv + at, plugin->step, r->dt + at);
-    }
-}
-
 /* --- columns whose fluxes are not finite ---------------------------------------------------- */
 
 /* Of one column the values of an earlier step, or (NULL) zero. */
@@ -304,20 +159,15 @@ static int first_bad_level(const gwf_plugin *plugin, int c)
     const size_t n = (size_t)plugin->columns.n;
     for (int k = 0; k < plugin->engine->model.n_levels; k++)
         for (int i = 0; i < 2; i++)
-            if (!isfinite(plugin->flux[i][(size_t)k * n + (size_t)c])) return k;
+            if (!isfinite(plugin->back.flux[i][(size_t)k * n + (size_t)c])) return k;
     return -1;
 }
 
 static gwf_status check_output(gwf_plugin *plugin)
 {
     const plugin_fate fate = fate_of(plugin_options_of(plugin)->bad_output);
-    const size_t n = (size_t)plugin->columns.n;
-    const size_t all = n * (size_t)plugin->engine->model.n_levels;
-    size_t where;
-    memset(plugin->fresh.flag, GWF_FLAG_COMPUTED, n);
-    if (!gwf_find_non_finite(plugin->flux[0], all, &where) &&
-        !gwf_find_non_finite(plugin->flux[1], all, &where))
-        return GWF_OK;
+    memset(plugin->fresh.flag, GWF_FLAG_COMPUTED, (size_t)plugin->columns.n);
+    if (plugin->back.finite) return GWF_OK;
     for (int c = 0; c < plugin->columns.n; c++) {
         const int k = first_bad_level(plugin, c);
         if (k < 0) continue;
@@ -365,13 +215,17 @@ static gwf_status look_at_network(gwf_plugin *plugin)
 
 static gwf_status complete_compute(gwf_plugin *plugin)
 {
-    const double start = gwf_now();
-    gwf_status status = send_fluxes(plugin);
+    plugin_back *back = &plugin->back;
+    gwf_counters *count = &plugin->counters;
+    if (!back->done) plugin_bring_back(plugin);
+    count->seconds[2] += back->seconds;
+    gwf_status status = back->status;
     if (status == GWF_OK) {
-        find_tendencies(plugin);
+        count->capped += back->counted.capped;
+        count->largest = fmax(count->largest, back->counted.largest);
         status = check_output(plugin);
-    }
-    plugin->counters.seconds[2] += gwf_now() - start;
+    } else
+        plugin->error = back->error;
     return gwf_agree(plugin->comm, status, &plugin->error);
 }
 

@@ -471,6 +471,14 @@ size_t gwf_plan_unshared_bytes(const gwf_plan *plan)
     return plan->unshared_bytes;
 }
 
+gwf_status gwf_plan_weights(gwf_plan *plan, gwf_weights_at *at, void *user, gwf_error *err)
+{
+    const gwf_backend *backend = plan->backend;
+    for (int i = 0; i < plan->n_steps && backend->weights; i++)
+        GWF_TRY(backend->weights(plan->context, plan->steps[i].step, at, user, err));
+    return GWF_OK;
+}
+
 gwf_status gwf_plan_set_tap(gwf_plan *plan, gwf_tap *tap, void *user, gwf_error *err)
 {
     size_t largest = 0;

@@ -79,6 +79,9 @@ void gwf_plan_reset_times(gwf_plan *plan);
 size_t gwf_plan_arena_bytes(const gwf_plan *plan);
 size_t gwf_plan_unshared_bytes(const gwf_plan *plan);
 
+/* As a backend's weights(), for all steps in order. */
+gwf_status gwf_plan_weights(gwf_plan *plan, gwf_weights_at *at, void *user, gwf_error *err);
+
 /* For tests: after every layer, tap is called with the layer's name and result (channels, rows,
  * cols) for the first map. NULL turns it off. */
 typedef void gwf_tap(void *user, const char *name, int channels, int rows, int cols,

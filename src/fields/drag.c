@@ -1,8 +1,12 @@
 #include "fields/drag.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "fields/bracket.h"
 #include "fields/tendency.h"
@@ -41,6 +45,19 @@ typedef struct block {
     size_t first;
     int n;
 } block;
+
+/* --- results -------------------------------------------------------------------------------- */
+
+/* To memory that is read much later, if at all: past the caches, where the processor can. */
+static void give_row(const double *row, int n, double *to)
+{
+    int c = 0;
+#ifdef __SSE2__
+    if ((uintptr_t)to % sizeof(__m128d) == 0)
+        for (; c + 2 <= n; c += 2) _mm_stream_pd(to + c, _mm_loadu_pd(row + c));
+#endif
+    memcpy(to + c, row + c, (size_t)(n - c) * sizeof *to);
+}
 
 /* --- making --------------------------------------------------------------------------------- */
 
@@ -361,8 +378,8 @@ static void find_tendencies(const gwf_drag *d, scratch *s, const block *b)
         const size_t at = (size_t)k * (size_t)b->columns->n + b->first;
         double tendency[WINDS][GWF_BLOCK];
         const int over = find_layer(d, s, k, tendency, b->n);
-        memcpy(b->columns->du + at, tendency[U], (size_t)b->n * sizeof(double));
-        memcpy(b->columns->dv + at, tendency[V], (size_t)b->n * sizeof(double));
+        give_row(tendency[U], b->n, b->columns->du + at);
+        give_row(tendency[V], b->n, b->columns->dv + at);
         *(k < d->levels - 1 ? &s->counters.capped : &s->counters.over) += over;
     }
     for (int c = 0; c < b->n; c++)
@@ -376,8 +393,8 @@ static void give_fluxes(const gwf_drag *d, const scratch *s, const block *b)
     double *const out[WINDS] = {b->columns->half_u, b->columns->half_v};
     for (int i = 0; i < WINDS; i++)
         for (int k = 0; k <= d->levels && out[i]; k++)
-            memcpy(out[i] + (size_t)k * (size_t)b->columns->n + b->first, gwf_row(s->flux[i], k),
-                   (size_t)b->n * sizeof *out[i]);
+            give_row(gwf_row(s->flux[i], k), b->n,
+                     out[i] + (size_t)k * (size_t)b->columns->n + b->first);
 }
 
 static void run_block(const gwf_drag *d, const gwf_drag_columns *columns, int number)

@@ -209,7 +209,7 @@ static gwf_status read_converted(gwf_slab *slab, const size_t *start, const size
                                  float *values, gwf_error *err)
 {
     const int rank = slab->v.rank;
-    size_t piece[GWF_NC_RANK], part[GWF_NC_RANK], at[GWF_NC_RANK];
+    size_t piece[GWF_NC_RANK], part[GWF_NC_RANK] = {0}, at[GWF_NC_RANK];
     if (!slab->scratch) slab->scratch = malloc(SCRATCH_VALUES * slab->packing.size);
     if (!slab->scratch) return gwf_fail(err, GWF_ERR_MEMORY, "%s: out of memory", slab->file.path);
     choose_piece(rank, count, piece);

@@ -74,6 +74,9 @@ gwf_status gwf_model_write(const gwf_model *model, const char *path, const char 
 
 /* Read and check all of it; whatever disagrees with itself is MODEL or FORMAT, named. */
 gwf_status gwf_model_read(const char *path, const gwf_log *log, gwf_model *model, gwf_error *err);
+/* All but the values of the weights, which are 0, and the checksum, which is "". */
+gwf_status gwf_model_read_shape(const char *path, const gwf_log *log, gwf_model *model,
+                                gwf_error *err);
 /* {0} is fine. */
 void gwf_model_free(gwf_model *model);
 

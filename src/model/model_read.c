@@ -241,8 +241,9 @@ static gwf_status read_axis(const gwf_nc *file, const char *name, double **value
     return GWF_OK;
 }
 
-static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_tensor_set *set,
-                              gwf_error *err)
+/* `values`: else they are 0. */
+static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, bool values,
+                              gwf_tensor_set *set, gwf_error *err)
 {
     size_t size = 0;
     gwf_tensor *tensor = NULL;
@@ -251,6 +252,7 @@ static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_
         size > MAX_WEIGHTS - gwf_tensor_set_values(set))
         return gwf_model_wrong(file, err, v->name, "the weights are too large");
     GWF_TRY(gwf_tensor_set_add(set, v->name, v->rank, v->shape, &tensor, err));
+    if (!values) return GWF_OK;
     GWF_TRY(gwf_nc_get_float(file, v, size, tensor->data, err));
     for (size_t i = 0; i < size; i++)
         if (!isfinite(tensor->data[i]))
@@ -259,14 +261,14 @@ static gwf_status read_weight(const gwf_nc *file, const gwf_nc_variable *v, gwf_
     return GWF_OK;
 }
 
-static gwf_status read_weights(const gwf_nc *file, gwf_tensor_set *set, gwf_error *err)
+static gwf_status read_weights(const gwf_nc *file, bool values, gwf_tensor_set *set, gwf_error *err)
 {
     int count = 0;
     GWF_TRY(gwf_nc_variable_count(file, &count, err));
     for (int i = 0; i < count; i++) {
         gwf_nc_variable v;
         GWF_TRY(gwf_nc_variable_at(file, i, &v, err));
-        if (is_weight(v.name)) GWF_TRY(read_weight(file, &v, set, err));
+        if (is_weight(v.name)) GWF_TRY(read_weight(file, &v, values, set, err));
     }
     return GWF_OK;
 }
@@ -297,7 +299,8 @@ static gwf_status check_levels(const gwf_nc *file, const gwf_model *model, gwf_e
     return GWF_OK;
 }
 
-static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *model, gwf_error *err)
+static gwf_status read_all(const gwf_nc *file, bool values, const gwf_log *log, gwf_model *model,
+                           gwf_error *err)
 {
     GWF_TRY(read_globals(file, model, err));
     GWF_TRY(read_channels(file, "input", &model->in, err));
@@ -305,7 +308,7 @@ static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *mo
     GWF_TRY(read_levels(file, model, err));
     GWF_TRY(read_axis(file, "lat", &model->lat, &model->nlat, err));
     GWF_TRY(read_axis(file, "lon", &model->lon, &model->nlon, err));
-    GWF_TRY(read_weights(file, &model->set, err));
+    GWF_TRY(read_weights(file, values, &model->set, err));
     const gwf_status status = gwf_network_build(&model->set, (gwf_edges){.padding = model->padding},
                                                 log, &model->network, err);
     if (status != GWF_OK) {
@@ -317,21 +320,28 @@ static gwf_status read_all(const gwf_nc *file, const gwf_log *log, gwf_model *mo
     return gwf_model_read_int8(file, model, err);
 }
 
-static gwf_status read_and_close(gwf_nc *file, const gwf_log *log, gwf_model *model, gwf_error *err)
+static gwf_status read_file(const char *path, bool values, const gwf_log *log, gwf_model *model,
+                            gwf_error *err)
 {
-    const gwf_status status = read_all(file, log, model, err);
-    gwf_nc_close(file, NULL);
+    gwf_nc file = {.id = -1};
+    *model = (gwf_model){0};
+    GWF_TRY(gwf_nc_open(path, &file, err));
+    const gwf_status status = read_all(&file, values, log, model, err);
+    gwf_nc_close(&file, NULL);
     if (status != GWF_OK) gwf_model_free(model);
     return status;
 }
 
 gwf_status gwf_model_read(const char *path, const gwf_log *log, gwf_model *model, gwf_error *err)
 {
-    gwf_nc file = {.id = -1};
-    *model = (gwf_model){0};
-    GWF_TRY(gwf_nc_open(path, &file, err));
-    GWF_TRY(read_and_close(&file, log, model, err));
+    GWF_TRY(read_file(path, true, log, model, err));
     const gwf_status status = gwf_checksum_file(path, model->checksum, err);
     if (status != GWF_OK) gwf_model_free(model);
     return status;
+}
+
+gwf_status gwf_model_read_shape(const char *path, const gwf_log *log, gwf_model *model,
+                                gwf_error *err)
+{
+    return read_file(path, false, log, model, err);
 }

@@ -4,6 +4,8 @@ passed=0 failed=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
+# What one run measured the next ones keep to: answers that are compared come from the same algorithms.
+export GWFLUX_CACHE=$scratch/tuned
 
 verdict() { # verdict WHAT STATUS
     if [ "$2" -eq 0 ]; then

@@ -123,6 +123,14 @@ fails "bench: unknown option" 2 "--colour: there is no such option" \
 fails "bench: tiles that do not fit" 1 "cannot be cut into 3 tiles" \
     ranks 3 "$gwflux" bench -m unet.nc --lat 32 --lon 32
 
+# --- memory ------------------------------------------------------------------------------------
+works "bench on two ranks" ranks 2 "$gwflux" bench -m unet.nc --steps 1 --lat 32 --lon 32 --json b.json
+holds "their weights are there once" grep -Eq 'packed weights ([0-9.]+) MB \(\1 MB shared' out
+says "and what the node has" "1 node of up to 2 ranks: at most " out
+holds "as JSON too" grep -q '"node_ranks": 2, "node_memory_bytes": [1-9]' b.json
+fails "JSON to nowhere" 1 "none/b.json" \
+    ranks 2 "$gwflux" bench -m unet.nc --steps 1 --lat 32 --lon 32 --json none/b.json
+
 # --- a rank that sees something else -----------------------------------------------------------
 for r in 0 1 2 3; do
     mkdir own.$r

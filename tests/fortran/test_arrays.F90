@@ -11,6 +11,7 @@ module mock
   integer(c_int), bind(C, name='mock_wrong') :: wrong
   integer(c_int), bind(C, name='mock_seen') :: seen
   integer(c_int), bind(C, name='mock_levels') :: levels
+  integer(c_long), bind(C, name='mock_copies') :: copies
   integer(c_int), bind(C, name='mock_communicator') :: communicator
   real(c_double), bind(C, name='mock_lat') :: lat(8)
   real(c_double), bind(C, name='mock_lon') :: lon(8)
@@ -18,6 +19,13 @@ module mock
   character(kind=c_char), bind(C, name='mock_units') :: units(64)
   character(kind=c_char), bind(C, name='mock_text') :: text(64)
   type(gwf_window), bind(C, name='mock_window') :: window
+
+  interface
+    function allocations() bind(C, name='test_allocations')
+      import :: c_long
+      integer(c_long) :: allocations
+    end function allocations
+  end interface
 
 contains
 
@@ -58,6 +66,7 @@ program test_arrays
   call test_domains
   call test_windows
   call test_sections
+  call test_no_allocations
   call test_results
   call test_refusals
   call test_the_rest
@@ -246,6 +255,23 @@ contains
     call plugin%put('u', 'm s-1', cells%other, DOMAIN)
     call holds('another member', wrong == 30)
   end subroutine test_sections
+
+  ! A step through the module allocates nothing: sections are not copied.
+  subroutine test_no_allocations
+    real(real64) :: big(0:9, 2:7, 3)
+    real(real32) :: single(5, 3, 2)
+    integer(c_long) :: before
+    integer :: status
+    big = -1
+    big(1:9:2, 2:6:2, 1:3:2) = domain_field(DOMAIN, 5, 3, 2)
+    single = real(domain_field(DOMAIN, 5, 3, 2), real32)
+    before = allocations() + copies
+    call plugin%put('u', 'm s-1', big(1:9:2, 2:6:2, 1:3:2), DOMAIN)
+    call plugin%put('u', 'm s-1', single, DOMAIN, status=status)
+    call plugin%get('du', 'm s-2', big(1:9:2, 2:6:2, 1:3:2), DOMAIN)
+    call plugin%add('du', 'm s-2', big(1:9:2, 2:6:2, 1:3:2), DOMAIN, status=status)
+    call holds('nothing allocated', allocations() + copies == before)
+  end subroutine test_no_allocations
 
   subroutine test_results
     real(real64) :: x(6, 4), surface(5, 3), inside(5, 3, 2)
