@@ -33,13 +33,15 @@ static void note_line(void *user, const char *line)
     snprintf(lines + used, 4096 - used, "%s\n", line);
 }
 
+static bool many; /* the engine is for many maps: how many at once is its own choice */
+
 /* settings: "NAME=VALUE NAME=VALUE"; nothing is measured unless they say so. lines (4096) may be
  * NULL: what the log gets. */
 static gwf_status open_with(const char *settings, char *lines, gwf_engine **engine)
 {
     char copy[1024], *rest = copy;
     const gwf_log log = {lines ? note_line : NULL, lines};
-    const gwf_domain grid = {.nlat = NLAT, .nlon = NLON};
+    const gwf_domain grid = {.nlat = NLAT, .nlon = NLON, .many = many};
     gwf_options *options = gwf_options_create();
     gwf_options_set(options, "backend", "cuda");
     gwf_options_set(options, "tune", "off");
@@ -494,6 +496,27 @@ static void check_close(gwf_engine *engine)
     gwf_free(&plain);
 }
 
+/* Where nobody asked for a batch one that fits is taken, and the log says so, before anything is
+ * made for one that does not. */
+static void test_batch_that_fits(void)
+{
+    char lines[4096] = "";
+    gwf_engine *engine = NULL;
+    many = true;
+    setenv("GWF_EMU_MEMORY", "8e6", 1);
+    check_ok(engine, open_with("tune=on", lines, &engine));
+    unsetenv("GWF_EMU_MEMORY");
+    many = false;
+    const char *first = strstr(lines, "no device memory for maps: ");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_PTR_NOT_NULL(strstr(lines, "; trying 16 maps at once"));
+    CU_ASSERT_TRUE(engine->batch >= 1 && engine->batch < 32);
+    const char *told = strstr(lines, "measuring what is fastest");
+    CU_ASSERT_TRUE(told && told > first);
+    check_close(engine);
+    gwf_free(&engine);
+}
+
 static const char measuring[] = "measuring what is fastest on emulated GPU";
 
 /* With these settings: whether something was measured, and the plans that there are then. */
@@ -725,6 +748,7 @@ int main(void)
         {"steps that cannot be recorded", test_no_graph},
         {"a device that fails to start", test_failing_start},
         {"too little memory", test_too_little_memory},
+        {"a batch that fits", test_batch_that_fits},
         {"plans are measured, checked and remembered", test_choices},
         {"plans side by side", test_phases},
         {"measuring takes no more than its time", test_time},

@@ -151,6 +151,9 @@ enum { GWF_SEEN_INPUT = 1, GWF_SEEN_OUTPUT = 2 }; /* one that is not finite */
  * enter(-1)) every call waits, as on other backends, and run() is for single steps. */
 typedef struct gwf_device {
     int lanes; /* that may be under way at once */
+    /* MEMORY, with the need and what is free, when the device has not got that much: before
+     * anything is prepared for it. */
+    gwf_status (*check_room)(gwf_context *context, size_t bytes, gwf_error *err);
     /* Once, after reserve(): room for the values of one map in and out; the steps are made ready to
      * be repeated. */
     gwf_status (*stage)(gwf_context *context, size_t values_in, size_t values_out, gwf_error *err);

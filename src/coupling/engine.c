@@ -42,30 +42,62 @@ static gwf_status find_int8(gwf_engine *engine, gwf_precision precision, const g
                     engine->model_path, engine->model_path);
 }
 
-/* Sets the site's backend, context and scales; the engine's batch. */
-static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
-                               const gwf_domain *grid, const gwf_log *log, gwf_site *site)
+static bool is_whole(const gwf_domain *grid)
 {
-    const bool whole = !grid->comm || gwf_comm_size(grid->comm) == 1;
-    gwf_error *err = &engine->error;
-    gwf_backend_config config = gwf_backend_configure(options, log);
-    config.chain = gwf_network_is_chain(&engine->model.network);
-    if (options && options->batch && whole) config.batch = options->batch;
-    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", &config, &engine->backend,
-                             &engine->context, err));
-    GWF_TRY(find_int8(engine, config.precision, &site->int8));
-    site->backend = engine->backend;
-    site->context = engine->context;
-    engine->batch = config.batch;
-    if (!whole || !grid->many || (options && options->batch)) return GWF_OK;
-    config.batch = gwf_best_batch(&engine->model.network, site, &config);
-    if (config.batch == engine->batch) return GWF_OK;
-    engine->batch = config.batch;
+    return !grid->comm || gwf_comm_size(grid->comm) == 1;
+}
+
+/* Is it left to us how many maps are computed at once? */
+static bool batch_is_free(const gwf_options *options, const gwf_domain *grid)
+{
+    return is_whole(grid) && grid->many && !(options && options->batch);
+}
+
+/* The backend once more, for another batch. */
+static gwf_status reopen(gwf_engine *engine, const gwf_backend_config *config, gwf_site *site)
+{
+    engine->batch = config->batch;
     engine->backend->close(engine->context);
     engine->context = NULL;
-    GWF_TRY(engine->backend->open(&config, &engine->context, err));
+    GWF_TRY(engine->backend->open(config, &engine->context, &engine->error));
     site->context = engine->context;
     return GWF_OK;
+}
+
+/* Sets the site's backend, context and scales; the engine's batch, and that of *config. */
+static gwf_status open_backend(gwf_engine *engine, const gwf_options *options,
+                               const gwf_domain *grid, const gwf_log *log, gwf_site *site,
+                               gwf_backend_config *config)
+{
+    gwf_error *err = &engine->error;
+    *config = gwf_backend_configure(options, log);
+    config->chain = gwf_network_is_chain(&engine->model.network);
+    if (options && options->batch && is_whole(grid)) config->batch = options->batch;
+    GWF_TRY(gwf_backend_open(options ? options->backend : "auto", config, &engine->backend,
+                             &engine->context, err));
+    GWF_TRY(find_int8(engine, config->precision, &site->int8));
+    site->backend = engine->backend;
+    site->context = engine->context;
+    engine->batch = config->batch;
+    if (!batch_is_free(options, grid)) return GWF_OK;
+    config->batch = gwf_best_batch(&engine->model.network, site, config);
+    return config->batch == engine->batch ? GWF_OK : reopen(engine, config, site);
+}
+
+/* Where the batch is our own choice and does not fit, smaller ones are tried. */
+static gwf_status fit_plan(gwf_engine *engine, gwf_site *site, gwf_backend_config *config,
+                           bool free_choice)
+{
+    for (;;) {
+        const gwf_status status =
+            gwf_plan_create(&engine->model.network, site, &engine->plan, &engine->error);
+        if (status != GWF_ERR_MEMORY || !free_choice || config->batch == 1) return status;
+        config->batch /= 2;
+        gwf_log_line(config->log, "%s; trying %d map%s at once", engine->error.text, config->batch,
+                     config->batch == 1 ? "" : "s");
+        engine->error = (gwf_error){0};
+        GWF_TRY(reopen(engine, config, site));
+    }
 }
 
 static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, const gwf_domain *grid,
@@ -74,10 +106,11 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
     gwf_error *err = &engine->error;
     gwf_share *share = &engine->share;
     gwf_site site = {.nlat = grid->nlat, .nlon = grid->nlon};
+    gwf_backend_config config;
     if (engine->lacks_weights)
         return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has not got its weights");
     if (engine->context) return gwf_fail(err, GWF_ERR_INTERNAL, "the engine has its plan already");
-    GWF_TRY(open_backend(engine, options, grid, log, &site));
+    GWF_TRY(open_backend(engine, options, grid, log, &site, &config));
     engine->threads = gwf_threads(options ? options->threads : 0);
     engine->nlat = grid->nlat;
     engine->nlon = grid->nlon;
@@ -87,7 +120,7 @@ static gwf_status make_plan(gwf_engine *engine, const gwf_options *options, cons
         site.nlon = share->tiles.mine.cols;
         site.tiles = &share->tiles;
     }
-    GWF_TRY(gwf_plan_create(&engine->model.network, &site, &engine->plan, err));
+    GWF_TRY(fit_plan(engine, &site, &config, batch_is_free(options, grid)));
     if (gwf_plan_lanes(engine->plan)) GWF_TRY(gwf_engine_scale(engine, err));
     describe(engine);
     /* The plan has its own packed weights. The network's layers point at these: nobody reads them

@@ -228,7 +228,10 @@ static gwf_status open_lanes(gwf_plan *plan, gwf_error *err)
 static gwf_status prepare_all(const layout *l, gwf_plan *plan, gwf_error *err)
 {
     const gwf_network *n = l->network;
+    const gwf_backend *backend = l->site->backend;
     find_lifetimes(l, plan);
+    if (backend->device)
+        GWF_TRY(backend->device->check_room(l->site->context, plan->arena_bytes, err));
     plan->input = view_of(l, n->input);
     plan->output = view_of(l, n->output);
     name_transfer(l, &plan->times[0], "load", &plan->input, n->inputs);

@@ -213,20 +213,32 @@ gwf_status gwf_cuda_join(gwf_cuda_device *device, gwf_error *err)
 
 /* ---- memory ---- */
 
+static gwf_status no_memory(size_t bytes, const char *what, gwf_error *err)
+{
+    size_t available = 0, all = 0;
+    cudaMemGetInfo(&available, &all);
+    return gwf_fail(err, GWF_ERR_MEMORY,
+                    "backend cuda: no device memory for %s: %.1f MB needed, %.1f of %.1f MB free",
+                    what, 1e-6 * (double)bytes, 1e-6 * (double)available, 1e-6 * (double)all);
+}
+
+gwf_status gwf_cuda_check_room(gwf_cuda_device *device, size_t bytes, gwf_error *err)
+{
+    size_t available = 0, all = 0;
+    CUDA_TRY(device, cudaMemGetInfo(&available, &all));
+    return bytes <= available ? GWF_OK : no_memory(bytes, "maps", err);
+}
+
 gwf_status gwf_cuda_allocate(gwf_cuda_device *device, size_t bytes, const char *what, void **memory,
                              gwf_error *err)
 {
-    size_t available = 0, all = 0;
     const cudaError_t status = cudaMalloc(memory, bytes ? bytes : 1);
     if (status == cudaSuccess) return GWF_OK;
     *memory = NULL;
     if (status != cudaErrorMemoryAllocation)
         return gwf_cuda_failed(device, status, "cudaMalloc", err);
     cudaGetLastError();
-    cudaMemGetInfo(&available, &all);
-    return gwf_fail(err, GWF_ERR_MEMORY,
-                    "backend cuda: no device memory for %s: %.1f MB needed, %.1f of %.1f MB free",
-                    what, 1e-6 * (double)bytes, 1e-6 * (double)available, 1e-6 * (double)all);
+    return no_memory(bytes, what, err);
 }
 
 void gwf_cuda_free(void *memory)

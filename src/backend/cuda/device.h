@@ -45,6 +45,8 @@ void gwf_cuda_leave(int before);
 gwf_status gwf_cuda_allocate(gwf_cuda_device *device, size_t bytes, const char *what, void **memory,
                              gwf_error *err);
 void gwf_cuda_free(void *memory); /* NULL is fine */
+/* MEMORY as well when so much for maps is not free. */
+gwf_status gwf_cuda_check_room(gwf_cuda_device *device, size_t bytes, gwf_error *err);
 
 /* The streams of all branches wait for the first; the first waits for all. */
 gwf_status gwf_cuda_fork(gwf_cuda_device *device, gwf_error *err);

@@ -233,6 +233,11 @@ static void unpin(gwf_context *context, void *memory)
     if (memory && cudaHostUnregister(memory) != cudaSuccess) cudaGetLastError();
 }
 
+static gwf_status check_room(gwf_context *context, size_t bytes, gwf_error *err)
+{
+    CUDA_ON_DEVICE(&context->device, gwf_cuda_check_room(&context->device, bytes, err));
+}
+
 static gwf_status allocate(gwf_context *context, size_t bytes, void **memory, gwf_error *err)
 {
     *memory = NULL;
@@ -273,6 +278,7 @@ static double seconds(const gwf_context *context, const gwf_step *step)
 
 const gwf_device gwf_cuda_device_calls = {
     .lanes = GWF_CUDA_LANES,
+    .check_room = check_room,
     .stage = stage,
     .scale = scale,
     .enter = enter,
