@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Before a function with such loops: it is compiled for several vector lengths, and the machine's
- * best is chosen when the program starts. */
+ * best is chosen when the program starts. (Clang's are not found from other files.) */
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
 #define GWF_LANES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
