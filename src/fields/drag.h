@@ -63,7 +63,7 @@ typedef struct gwf_drag_columns {
     int n;
     const double *p_half;         /* (levels + 1, n), Pa, from the top down; 0 at the top is fine */
     const float *flux_u, *flux_v; /* (n_network, n), in the unit of the flux kind */
-    const float *mask;            /* (n), fluxes are multiplied by it; NULL: 1 */
+    const float *mask;            /* (n), fluxes are multiplied by it (NaN stays); NULL: 1 */
     double *du, *dv;              /* out: (levels, n), m s-2 */
     double *half_u, *half_v;      /* out: (levels + 1, n), Pa for either flux kind (rho u'w',
                                    * positive upward); both NULL: not wanted */
@@ -73,7 +73,7 @@ typedef struct gwf_drag_columns {
 typedef struct gwf_drag_counters {
     long capped;    /* layers that handed momentum down */
     long over;      /* lowest layers left with more than the cap */
-    double largest; /* tendency before the cap, m s-2 */
+    double largest; /* |(du, dv)| before the cap, with what was handed down, m s-2 */
 } gwf_drag_counters;
 
 /* Whether the interfaces of every column rise strictly from the top down, from 0 or above to a
