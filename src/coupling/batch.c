@@ -79,7 +79,7 @@ static gwf_status time_batch(void *user, int way, double *seconds, gwf_error *er
     GWF_TRY(backend->open(&config, &site.context, err));
     gwf_status status = gwf_plan_create(b->network, &site, &r.plan, err);
     if (status == GWF_OK) status = rehearse(&r, b, seconds, err);
-    *seconds *= pow(worth, way);
+    if (status == GWF_OK) *seconds *= pow(worth, way);
     gwf_plan_free(&r.plan);
     backend->close(site.context);
     return status;
