@@ -192,18 +192,3 @@ gwf_status gwf_plugin_report(gwf_plugin *plugin, const char **text)
     *text = plugin ? "u 1\nv 2" : NULL;
     return plugin ? GWF_OK : GWF_ERR_ARGUMENT;
 }
-
-/* --- copies of sections that the compiler makes for a call ----------------------------------- */
-
-long mock_copies;
-
-/* The linker's names (--wrap). A descriptor begins with the address of its values. */
-void *__real__gfortran_internal_pack(void *descriptor);
-void *__wrap__gfortran_internal_pack(void *descriptor);
-
-void *__wrap__gfortran_internal_pack(void *descriptor)
-{
-    void *packed = __real__gfortran_internal_pack(descriptor);
-    mock_copies += packed != *(void **)descriptor;
-    return packed;
-}
